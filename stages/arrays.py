@@ -69,8 +69,9 @@ def read_split(folder: Path, *, verify: bool = True) -> SplitData:
         if not path.is_file():
             raise StageError(f"{path} is missing; run `dvc repro` to make it again.")
         if verify and (found := sha256(path)) != expected:
-            raise StageError(f"{path} is damaged: SHA-256 {expected} was expected, {found} was found; "
-                             "delete it and run `dvc repro`.")
+            raise StageError(
+                f"{path} is damaged: SHA-256 {expected} was expected, {found} was found; delete it and run `dvc repro`."
+            )
     parts = {part: _read_part(folder, part, f"{part}_sigma.npy" in digests) for part in PARTS}
     return SplitData(about["name"], tuple(about["classes"]), parts["train"], parts["test"], about["digest"])
 

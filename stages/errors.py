@@ -27,5 +27,7 @@ def run_stage(main: Callable[[], None]) -> None:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
             raise
         where = error.filename or "an output file"
-        sys.exit(f"error: cannot write {where}: {error.strerror}; nothing was left half-written. Free space or fix "
-                 "the permissions, then run the same command again.")
+        sys.exit(
+            f"error: cannot write {where}: {error.strerror}; nothing was left half-written. Free space or fix "
+            "the permissions, then run the same command again."
+        )

@@ -74,8 +74,9 @@ def read_json(path: Path) -> dict[str, Any]:
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise StageError(f"{path} is not valid JSON ({error}); delete it and run `dvc repro`.") from None
     if not isinstance(value, dict):
-        raise StageError(f"{path} holds a {type(value).__name__} where a JSON object was expected; delete it and "
-                         "run `dvc repro`.")
+        raise StageError(
+            f"{path} holds a {type(value).__name__} where a JSON object was expected; delete it and run `dvc repro`."
+        )
     return value
 
 

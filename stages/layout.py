@@ -17,6 +17,11 @@ class Layout:
         """The parameters."""
         return self.home / "params.yaml"
 
+    @property
+    def checked(self) -> Path:
+        """Written when the parameters are valid."""
+        return self.home / "runs" / "params-checked"
+
     def raw(self, dataset: str) -> Path:
         """Official files as downloaded, verified."""
         return self.home / "data" / "raw" / dataset

@@ -34,8 +34,13 @@ class Split(Frozen):
     Applied in this order: ``classes`` keeps images of these labels only (labels keep their numbers), ``train_first``
     and ``test_first`` keep the first n in official order, ``fractions`` keeps floor(fraction * count) training images
     of a label, chosen at random without replacement by ``seed``, ``noisy_copies`` appends copies of what is left.
+
+    ``source``: the dataset whose images are taken, when it is not the one that the split is named after. ``folder``:
+    the image folder (train/<class>/*.png, test/<class>/*.png; relative to the home) of a dataset of the user's own.
     """
 
+    source: str | None = None
+    folder: str | None = None
     classes: tuple[int, ...] | None = None
     train_first: Positive | None = None
     test_first: Positive | None = None
@@ -47,9 +52,9 @@ class Split(Frozen):
 class Transform(Frozen):
     """What happens to an image on its way into a model.
 
-    ``resize``: side in pixels, by PIL, bilinear, on uint8. ``crop_padding``: zero padding in pixels before a random crop
-    back to size (training only; 0 does nothing). ``flip``: random horizontal flip (training only). ``mean``, ``std``:
-    per channel, in the pixel scale 0..1.
+    ``resize``: side in pixels, by PIL, bilinear, on uint8. ``crop_padding``: zero padding in pixels before a random
+    crop back to size (training only; 0 does nothing). ``flip``: random horizontal flip (training only).
+    ``mean``, ``std``: per channel, in the pixel scale 0..1.
     """
 
     resize: Positive | None = None
@@ -76,7 +81,7 @@ class Sgd(Frozen):
 
 
 class WarmupMilestones(Frozen):
-    """lr * gamma**(milestones passed), damped in the first ``warmup_epochs`` epochs by 1 - exp(-(epoch + 1) / warmup_period)."""
+    """lr * gamma**(milestones passed), and * (1 - exp(-(epoch + 1) / warmup_period)) in the first ``warmup_epochs``."""
 
     name: Literal["warmup_milestones"]
     warmup_epochs: Annotated[int, Field(ge=0)]
@@ -186,7 +191,9 @@ def load_params(path: Path) -> Params:
     try:
         return Params.model_validate(raw)
     except ValidationError as error:
-        raise StageError(f"{path}: {'; '.join(_explain(e['loc'], e['type'], e['msg']) for e in error.errors())}.") from None
+        raise StageError(
+            f"{path}: {'; '.join(_explain(e['loc'], e['type'], e['msg']) for e in error.errors())}."
+        ) from None
 
 
 def _explain(location: tuple[int | str, ...], kind: str, message: str) -> str:

@@ -1,0 +1,40 @@
+# make reproduce   the default pipeline, then a summary and where the report lies
+# make test        lint, types and the whole test suite
+# make lock        resolve requirements.lock anew from pyproject.toml
+
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: reproduce test lint lock environment
+reproduce: environment
+	dvc repro
+	@python -m stages.overview .
+
+test: lint
+	python -m pytest
+
+lint: environment
+	ruff check .
+	ruff format --check .
+	mypy
+
+environment: .venv/complete
+
+# uv reads none of pip's configuration, so what a user has set there (a folder of wheels, an index) is passed on.
+.venv/complete: pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 14) else \
+		f"error: Python 3.11 to 3.13 is needed, $(PYTHON) is {v.major}.{v.minor}; run make with PYTHON=python3.12, say.")'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[0-9.]*' requirements.lock)"
+	setting() { $(BIN)/python -m pip config get "$$1" 2>/dev/null || true; }; \
+	UV_FIND_LINKS="$${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$(setting global.find-links)}}" \
+	UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$(setting global.index-url)}}" \
+	$(BIN)/uv pip install --python $(BIN)/python --verify-hashes --compile-bytecode \
+		--constraint requirements.lock --requirement pyproject.toml --extra test
+	@touch $@
+
+lock: environment
+	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-annotate --no-emit-index-url \
+		--custom-compile-command "make lock" --extra test pyproject.toml --output-file requirements.lock

@@ -1,0 +1,1 @@
+"""The architectures: one file per paper, and the registry that builds them by name."""

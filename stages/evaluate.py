@@ -1,0 +1,129 @@
+"""Evaluate one trained cell on its test set, from the weights alone.
+
+    python -m stages.evaluate HOME DATASET ARCHITECTURE DEPTH
+
+writes runs/<key>/predictions/seed-<n>.csv (index, true, predicted, probability of the predicted class), and under
+results/runs/<key>/ metrics.json, per_class.csv and confusion.csv. MACs are torch's own count for one image's forward
+pass: ``macs`` as needed for a prediction, ``training_macs`` as executed in training.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from models.registry import build
+from stages.arrays import SplitData, read_split
+from stages.batches import Images, load_images
+from stages.device import choose_device
+from stages.engine import test
+from stages.errors import StageError, run_stage
+from stages.files import atomic_folder, write_json, write_text
+from stages.layout import Layout
+from stages.metrics import per_class, summary
+from stages.params import Cell, Compute, load_params
+from stages.train import check_cell
+from stages.weights import load_weights
+
+
+def run(cell: Cell, compute: Compute, layout: Layout) -> None:
+    """Evaluate every seed of ``cell`` and write its outputs."""
+    check_cell(cell)
+    split = read_split(layout.data(cell.dataset))
+    device = choose_device(compute)
+    images = load_images(split.test, cell.transform, device, training=False, noise_seed=cell.split.seed)
+    model = build(cell.architecture, split.test.images.shape[3], len(split.classes), cell.options).to(device)
+    if compute.channels_last:
+        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    scores, classes, confusions = [], [], []
+    with atomic_folder(layout.predictions(cell.key)) as predictions:
+        for seed in cell.recipe.seeds:
+            _load(model, load_weights(layout.weights(cell.key), seed), layout.weights(cell.key))
+            loss, confusion, logits = test(model, images, cell.recipe.test_batch_size)
+            scores.append({"seed": seed, "loss": loss, **summary(confusion)})
+            classes.append(_per_class(seed, split, confusion))
+            confusions.append(_long(seed, confusion))
+            write_text(predictions / f"seed-{seed}.csv", _predictions(logits, images.labels.cpu()))
+    results = layout.results(cell.key)
+    write_json(results / "metrics.json", {"key": cell.key, **_size(model, images), "seeds": scores})
+    write_text(results / "per_class.csv", pd.concat(classes).to_csv(index=False, lineterminator="\n"))
+    write_text(results / "confusion.csv", pd.concat(confusions).to_csv(index=False, lineterminator="\n"))
+
+
+def macs(model: nn.Module, image: Tensor, *, training: bool) -> int:
+    """Multiply-accumulate operations of a forward pass on ``image``, shape (1, channels, height, width).
+
+    Convolutions and matrix products only, as torch counts them. Leaves the model in evaluation mode.
+    """
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        # Two images, since batch normalisation cannot be trained on one value per channel.
+        model.train(training)(image.expand(2, -1, -1, -1))
+    model.load_state_dict(state)
+    model.eval()
+    return counter.get_total_flops() // 4
+
+
+def _size(model: nn.Module, images: Images) -> dict[str, int]:
+    image = torch.zeros(1, images.pixels.shape[3], *images.side, device=images.pixels.device)
+    return {
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "macs": macs(model, image, training=False),
+        "training_macs": macs(model, image, training=True),
+        "test_images": len(images),
+    }
+
+
+def _load(model: nn.Module, weights: dict[str, Tensor], folder: Path) -> None:
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise StageError(
+            f"the weights in {folder} are not of this architecture ({str(error).splitlines()[-1].strip()}); "
+            "run `dvc repro` to train the cell again."
+        ) from None
+
+
+def _per_class(seed: int, split: SplitData, confusion: NDArray[np.int64]) -> pd.DataFrame:
+    columns: dict[str, Any] = {"seed": seed, "label": range(len(split.classes)), "class": split.classes}
+    return pd.DataFrame({**columns, "support": confusion.sum(axis=1), **per_class(confusion)})
+
+
+def _long(seed: int, confusion: NDArray[np.int64]) -> pd.DataFrame:
+    def rows() -> Iterator[tuple[int, int, int, int]]:
+        for (true, predicted), count in np.ndenumerate(confusion):
+            yield seed, true, predicted, int(count)
+
+    return pd.DataFrame(rows(), columns=["seed", "true", "predicted", "count"])
+
+
+def _predictions(logits: Tensor, labels: Tensor) -> str:
+    probability, predicted = logits.softmax(dim=1).max(dim=1)
+    table = pd.DataFrame({"true": labels.numpy(), "predicted": predicted.numpy(), "probability": probability.numpy()})
+    return table.to_csv(index_label="index", lineterminator="\n")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("home", type=Path, help="folder with params.yaml: . or full")
+    parser.add_argument("dataset")
+    parser.add_argument("architecture")
+    parser.add_argument("depth", type=int)
+    arguments = parser.parse_args()
+    layout = Layout(arguments.home)
+    params = load_params(layout.params)
+    run(params.cell(arguments.dataset, arguments.architecture, arguments.depth), params.compute, layout)
+
+
+if __name__ == "__main__":
+    run_stage(main)

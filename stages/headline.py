@@ -1,0 +1,40 @@
+"""The few numbers that ``dvc metrics diff`` shows: those of the cell that params.yaml asks for."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from stages.errors import run_stage
+from stages.files import write_json
+from stages.layout import Layout
+from stages.params import load_params
+from stages.results import CellResult, read_cell
+
+
+def headline(result: CellResult) -> dict[str, float | int]:
+    """Flat numbers of one cell: means over the seeds, fractions 0..1; train_accuracy is that of the last epoch."""
+    return {
+        "test_accuracy": result.mean("accuracy"),
+        "test_f1": result.mean("f1_weighted"),
+        "test_precision": result.mean("precision_weighted"),
+        "test_recall": result.mean("recall_weighted"),
+        "test_loss": result.mean("loss"),
+        "train_accuracy": result.final("train_accuracy"),
+        "parameters": result.metrics.parameters,
+        "macs": result.metrics.macs,
+    }
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, epilog="Writes HOME/headline.json.")
+    parser.add_argument("home", nargs="?", default=Path(), type=Path, help="folder with params.yaml (default: here)")
+    layout = Layout(parser.parse_args().home)
+    params = load_params(layout.params)
+    cell = params.cell(params.dataset, params.architecture, params.depth)
+    write_json(layout.headline, headline(read_cell(layout, params, cell)))
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,110 @@
+"""Readers of the official file layouts. Each trusts nothing: what is not as published is a :class:`StageError`.
+
+Sources: the idx layout from http://yann.lecun.com/exdb/mnist/, the python batches from
+https://www.cs.toronto.edu/~kriz/cifar.html, the cropped digits from http://ufldl.stanford.edu/housenumbers/.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import pickle
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.arrays import Part
+from stages.errors import StageError
+
+_IDX_UNSIGNED_BYTE = 0x08
+_PICKLE_ERRORS = (pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError, AttributeError, OverflowError)
+
+
+def damaged(path: Path, expected: str, found: str) -> StageError:
+    """The error for a file whose content is not as published."""
+    return StageError(
+        f"{path} is damaged: {expected} was expected, {found} was found; delete it and run the download stage again."
+    )
+
+
+def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
+    """An idx file of unsigned bytes, gzip-compressed if its name ends in .gz: uint8, 0..255, that many dimensions."""
+    try:
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise damaged(path, "a whole gzip file", f"one that does not decompress ({error})") from None
+    magic = bytes([0, 0, _IDX_UNSIGNED_BYTE, dimensions])
+    if data[:4] != magic:
+        raise damaged(path, f"the idx magic number {magic.hex()}", data[:4].hex() or "nothing")
+    start = 4 + 4 * dimensions
+    if len(data) < start:
+        raise damaged(path, f"an idx header of {start} bytes", f"{len(data)} bytes")
+    shape = tuple(int(size) for size in np.frombuffer(data, ">u4", dimensions, 4))
+    length = math.prod(shape)
+    if len(data) - start != length:
+        raise damaged(path, f"{length} bytes after the header (shape {shape})", f"{len(data) - start}")
+    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
+
+
+def read_idx_part(images: Path, labels: Path) -> Part:
+    """The grey images (N, height, width, 1) and labels (N,) of a pair of idx files."""
+    pixels, numbers = read_idx(images, 3)[..., np.newaxis], read_idx(labels, 1)
+    if len(pixels) != len(numbers):
+        raise damaged(labels, f"one label for each of the {len(pixels)} images", str(len(numbers)))
+    return Part(pixels, numbers.astype(np.int64))
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Builds plain values and NumPy arrays; a pickle that asks for anything else is refused, not run."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        from numpy._core.multiarray import _reconstruct
+
+        allowed: dict[tuple[str, str], Any] = {
+            ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
+            ("numpy", "ndarray"): np.ndarray,
+            ("numpy", "dtype"): np.dtype,
+        }
+        if (module, name) not in allowed:
+            raise pickle.UnpicklingError(f"a reference to {module}.{name}, which no official file has")
+        return allowed[module, name]
+
+
+def read_cifar_batch(path: Path) -> Part:
+    """A CIFAR-10 python batch: images (N, 32, 32, 3), labels (N,), in the file's order."""
+    expected = "a pickled dictionary of `data` (uint8, N x 3072) and `labels` (N numbers)"
+    try:
+        with path.open("rb") as stream:
+            batch = _ArraysOnly(stream, encoding="bytes").load()
+    except _PICKLE_ERRORS as error:
+        raise damaged(path, expected, f"{error or type(error).__name__}") from None
+    data = batch.get(b"data") if isinstance(batch, dict) else None
+    if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.ndim != 2 or data.shape[1] != 3072:
+        raise damaged(path, expected, "no such `data`")
+    labels = batch.get(b"labels")
+    if not isinstance(labels, list) or len(labels) != len(data) or not all(type(label) is int for label in labels):
+        raise damaged(path, f"a list of {len(data)} numbers as `labels`", "something else")
+    return Part(data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), np.array(labels, np.int64))
+
+
+def read_svhn(path: Path) -> Part:
+    """A file of SVHN's cropped digits: images (N, 32, 32, 3), labels (N,); its label 10 stands for the digit 0."""
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+
+    expected = "a MATLAB 5 file with X (uint8, 32 x 32 x 3 x N) and y (N x 1, values 1..10)"
+    try:
+        content = loadmat(path, variable_names=("X", "y"))
+    except (MatReadError, ValueError, TypeError, NotImplementedError, EOFError, OSError, zlib.error) as error:
+        raise damaged(path, expected, f"one that cannot be read ({error})") from None
+    if missing := [name for name in ("X", "y") if name not in content]:
+        raise damaged(path, expected, f"no {' and no '.join(missing)}")
+    images, labels = content["X"], content["y"]
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[:3] != (32, 32, 3):
+        raise damaged(path, expected, f"X of type {images.dtype} and shape {images.shape}")
+    if labels.shape != (images.shape[3], 1) or not np.isin(labels, np.arange(1, 11)).all():
+        raise damaged(path, expected, f"y of shape {labels.shape}, or with other values")
+    return Part(images.transpose(3, 0, 1, 2), labels[:, 0].astype(np.int64) % 10)

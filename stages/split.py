@@ -1,0 +1,189 @@
+"""Make a training and a test set of a downloaded dataset: ``python -m stages.split HOME NAME``.
+
+``NAME`` is a key of ``data`` in HOME/params.yaml; :class:`stages.params.Split` says what its entries do. The split
+lands in ``HOME/data/NAME`` (see :mod:`stages.arrays`); a table of what is in it (columns: part, label, class, images,
+clean, noisy, and official, the number in the official part) and sample sheets in ``HOME/results/splits/NAME``. The
+same parameters and files give the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.arrays import PARTS, Part, array_files, noise
+from stages.datasets import DATASETS, Source, read_official
+from stages.errors import StageError, run_stage
+from stages.files import atomic_folder, sha256, sha256_of, write_json
+from stages.folders import read_image_folder
+from stages.layout import Layout
+from stages.params import Params, Split, load_params
+from stages.sheets import COLUMNS, ROWS, write_sheet
+from stages.streams import numpy_stream
+
+
+def read_source(layout: Layout, params: Params, name: str) -> Source:
+    """The official images that the split ``name`` is made of; a :class:`StageError` names a key that is wrong."""
+    if name not in params.data:
+        raise StageError(f"unknown split '{name}': `data` of {layout.params} has {', '.join(params.data)}.")
+    dataset = params.data[name].source or name
+    folder = params.data[dataset].folder if dataset in params.data else None
+    if dataset in DATASETS and folder is None:
+        return read_official(dataset, layout.raw(dataset))
+    if dataset in DATASETS:
+        raise StageError(f"data.{dataset}.folder: {dataset} is an official dataset; give your own another name.")
+    if folder is None:
+        raise StageError(f"data.{name}: '{dataset}' is none of {', '.join(DATASETS)}, and has no `folder` of images.")
+    return read_image_folder(layout.home / folder, layout.raw(dataset))
+
+
+def make_split(name: str, split: Split, source: Source) -> dict[str, Part]:
+    """The parts of a split, by name. ``name`` is for messages: a :class:`StageError` names the key that asks too much.
+
+    Images keep their official order; the noisy copies follow, all of the first sigma, then all of the second. What
+    ``fractions`` keeps of a label depends on seed, label and the label's count alone, and a smaller fraction keeps a
+    subset of what a larger one keeps: splits of one source with one seed share their images.
+    """
+    _check_labels(name, split, len(source.classes))
+    parts = {}
+    for part, first in (("train", split.train_first), ("test", split.test_first)):
+        labels = getattr(source, part).labels
+        kept = np.arange(len(labels))
+        if split.classes is not None:
+            kept = kept[np.isin(labels, split.classes)]
+        if first is not None and first > len(kept):
+            raise StageError(f"data.{name}.{part}_first: {first} is more than the {len(kept)} images there are.")
+        kept = kept[:first]
+        if part == "train":
+            kept = _thin_out(split, labels, kept)
+        if not len(kept):
+            raise StageError(f"data.{name} leaves no image in the {part} part; keep at least one.")
+        parts[part] = Part(getattr(source, part).images[kept], labels[kept])
+    return {**parts, "train": _with_noisy_copies(split, parts["train"])}
+
+
+def _check_labels(name: str, split: Split, classes: int) -> None:
+    everything = tuple(range(classes))
+    known = everything if split.classes is None else split.classes
+    copied = split.noisy_copies.labels if split.noisy_copies else ()
+    for key, labels, allowed in (
+        ("classes", split.classes or (), everything),
+        ("fractions", tuple(split.fractions), known),
+        ("noisy_copies.labels", copied, known),
+    ):
+        for label in labels:
+            if label not in allowed:
+                raise StageError(
+                    f"data.{name}.{key}: unknown class label {label}; the labels are {', '.join(map(str, allowed))}."
+                )
+
+
+def _thin_out(split: Split, labels: NDArray[np.int64], kept: NDArray[np.int64]) -> NDArray[np.int64]:
+    dropped: list[NDArray[np.int64]] = []
+    for label, fraction in split.fractions.items():
+        candidates = kept[labels[kept] == label]
+        # The decimal fraction as written: 0.29 * 100 is 28.999... in binary.
+        count = math.floor(Fraction(str(fraction)) * len(candidates))
+        order = numpy_stream("subset", split.seed, label).permutation(len(candidates))
+        dropped.append(candidates[order[count:]])
+    return np.setdiff1d(kept, np.concatenate(dropped)) if dropped else kept
+
+
+def _with_noisy_copies(split: Split, part: Part) -> Part:
+    if split.noisy_copies is None:
+        return part
+    copied = np.flatnonzero(np.isin(part.labels, split.noisy_copies.labels))
+    sigmas = np.array(split.noisy_copies.sigmas, np.float32)
+    index = np.concatenate([np.arange(len(part.labels)), np.tile(copied, len(sigmas))])
+    sigma = np.concatenate([np.zeros(len(part.labels), np.float32), sigmas.repeat(len(copied))])
+    return Part(part.images[index], part.labels[index], sigma)
+
+
+def write_split(target: Path, name: str, split: Split, source: Source, parts: Mapping[str, Part]) -> None:
+    """Write a split in the format of :mod:`stages.arrays`, all of it or nothing."""
+    with atomic_folder(target) as folder:
+        for part, content in parts.items():
+            np.save(folder / f"{part}_images.npy", np.ascontiguousarray(content.images))
+            np.save(folder / f"{part}_labels.npy", content.labels)
+            if content.sigma is not None:
+                np.save(folder / f"{part}_sigma.npy", content.sigma)
+        digests = {path.name: sha256(path) for path in array_files(folder)}
+        about = {
+            "name": name,
+            "classes": list(source.classes),
+            "counts": {part: len(parts[part].labels) for part in PARTS},
+            "split": split.model_dump(mode="json"),
+            "sha256": digests,
+            "digest": sha256_of(digests),
+        }
+        write_json(folder / "dataset.json", about)
+
+
+def composition(source: Source, parts: Mapping[str, Part]) -> Iterable[tuple[str | int, ...]]:
+    """The rows of the composition table, one per part and label, labels without images included."""
+    for name in PARTS:
+        part, official = parts[name], getattr(source, name).labels
+        sigma = np.zeros(len(part.labels), np.float32) if part.sigma is None else part.sigma
+        for label, title in enumerate(source.classes):
+            images = part.labels == label
+            noisy = int((images & (sigma > 0)).sum())
+            total = int(images.sum())
+            yield name, label, title, total, total - noisy, noisy, int((official == label).sum())
+
+
+def write_composition(target: Path, split: Split, source: Source, parts: Mapping[str, Part]) -> None:
+    """Write composition.csv, samples.png and, where there are noisy copies, noise.png; all of them or nothing."""
+    train = parts["train"]
+    with atomic_folder(target) as folder:
+        with (folder / "composition.csv").open("w", encoding="utf-8", newline="") as stream:
+            table = csv.writer(stream, lineterminator="\n")
+            table.writerow(["part", "label", "class", "images", "clean", "noisy", "official"])
+            table.writerows(composition(source, parts))
+        first = {label: np.flatnonzero(train.labels == label) for label in np.unique(train.labels)[:ROWS]}
+        rows = [(source.classes[label], train.images[index[:COLUMNS]]) for label, index in first.items()]
+        write_sheet(folder / "samples.png", rows)
+        if train.sigma is not None and train.sigma.any():
+            write_sheet(folder / "noise.png", _noise_rows(split, source, train, train.sigma))
+
+
+def _noise_rows(
+    split: Split, source: Source, train: Part, sigma: NDArray[np.float32]
+) -> list[tuple[str, NDArray[np.uint8]]]:
+    """Per copied label its first image, clean and with each noise, cut to the range that a sheet can show."""
+    drawn = noise(sigma, train.images.shape[1:], split.seed)
+    rows = []
+    for label in np.unique(train.labels[sigma > 0])[:ROWS]:
+        clean = np.flatnonzero((train.labels == label) & (sigma == 0))
+        copies = np.flatnonzero((train.labels == label) & (sigma > 0))[:: len(clean)]
+        shown = np.concatenate([clean[:1], copies])
+        pixels = train.images[shown] / 255 + drawn[shown]
+        rows.append((source.classes[label], np.rint(pixels.clip(0, 1) * 255).astype(np.uint8)))
+    return rows
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Make a training and a test set of a downloaded dataset.")
+    parser.add_argument("home", type=Path, help="the folder with params.yaml")
+    parser.add_argument("name", help="a key of `data` in params.yaml")
+    arguments = parser.parse_args()
+    layout = Layout(arguments.home)
+    params = load_params(layout.params)
+    source = read_source(layout, params, arguments.name)
+    split = params.data[arguments.name]
+    parts = make_split(arguments.name, split, source)
+    write_split(layout.data(arguments.name), arguments.name, split, source, parts)
+    write_composition(layout.composition(arguments.name), split, source, parts)
+    counts = ", ".join(f"{len(parts[part].labels)} {part}" for part in PARTS)
+    print(f"{arguments.name}: {counts} images", flush=True)
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,142 @@
+"""Train one cell of the grid, every seed of it.
+
+    python -m stages.train HOME DATASET ARCHITECTURE DEPTH
+
+writes runs/<key>/weights/seed-<n>.safetensors with weights.json (the SHA-256 of each), and under results/runs/<key>/
+run.json (the cell, hashes of data and code), curves.csv (a row per seed and epoch), timing.csv and environment.json
+(what depends on the machine). An interrupted run continues from its last finished epoch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from models.registry import UnknownModelError, build, check_options
+from stages.arrays import SplitData, read_split
+from stages.batches import Images, load_images, steps_per_epoch
+from stages.checkpoint import Checkpoints
+from stages.device import choose_device, describe
+from stages.engine import History, Hooks, train
+from stages.errors import StageError, run_stage
+from stages.files import sha256_of, write_json, write_text
+from stages.layout import Layout
+from stages.params import Cell, Compute, load_params
+from stages.progress import Progress
+from stages.provenance import code_digest
+from stages.weights import save_weights
+
+
+def run(cell: Cell, compute: Compute, layout: Layout) -> None:
+    """Train ``cell`` on its split and write its outputs."""
+    check_cell(cell)
+    split = read_split(layout.data(cell.dataset))
+    device = choose_device(compute)
+    environment = describe(device)
+    identity = {
+        "cell": cell.model_dump(mode="json"),
+        "data_sha256": split.digest,
+        "code_sha256": code_digest(cell.architecture),
+    }
+    fingerprint = sha256_of({**identity, "compute": compute.model_dump(mode="json"), "environment": environment})
+    checkpoints = Checkpoints(layout.checkpoints / cell.key, fingerprint)
+    if checkpoints.stale():
+        print(
+            f"{cell.key}: a checkpoint made with other parameters, data, code or hardware is not used",
+            flush=True,
+        )
+    train_images, test_images = (
+        load_images(part, cell.transform, device, training=training, noise_seed=cell.split.seed)
+        for part, training in ((split.train, True), (split.test, False))
+    )
+    history, models = History(), {}
+    for seed in cell.recipe.seeds:
+        models[seed], grown = _train_seed(cell, compute, split, train_images, test_images, seed, checkpoints)
+        history.curves += grown.curves
+        history.timing += grown.timing
+    save_weights(layout.weights(cell.key), models)
+    results = layout.results(cell.key)
+    parameters = sum(p.numel() for p in models[cell.recipe.seeds[0]].parameters())
+    write_json(results / "run.json", {**identity, "parameters": parameters})
+    write_text(results / "curves.csv", _csv(history.curves))
+    write_text(results / "timing.csv", _csv(history.timing))
+    write_json(results / "environment.json", environment)
+    checkpoints.remove()
+
+
+def check_cell(cell: Cell) -> None:
+    """A :class:`StageError` if the architecture or one of its options does not exist."""
+    try:
+        check_options(cell.architecture, cell.options)
+    except UnknownModelError as error:
+        raise StageError(f"recurnets.models: {error}.") from None
+
+
+def _train_seed(
+    cell: Cell,
+    compute: Compute,
+    split: SplitData,
+    train_images: Images,
+    test_images: Images,
+    seed: int,
+    checkpoints: Checkpoints,
+) -> tuple[nn.Module, History]:
+    resume = checkpoints.load(seed)
+    done = 0 if resume is None else resume["epoch"] + 1
+    steps = steps_per_epoch(len(train_images), cell.recipe)
+    with Progress(f"{cell.key} seed {seed}", steps * cell.recipe.epochs, steps * done) as progress:
+        if done:
+            progress.say(f"continues after epoch {done}/{cell.recipe.epochs}")
+
+        def after_epoch(history: History, state: dict[str, Any]) -> None:
+            checkpoints.save(seed, state)
+            row, seconds = history.curves[-1], history.timing[-1]
+            progress.say(
+                f"epoch {state['epoch'] + 1}/{cell.recipe.epochs}"
+                f" train loss {row['train_loss']:.4f} accuracy {row['train_accuracy']:.4f}"
+                f" test accuracy {row['test_accuracy']:.4f}"
+                f" ({seconds['train_seconds'] + seconds['test_seconds']:.1f} s)"
+            )
+
+        return train(
+            partial(build, cell.architecture, split.train.images.shape[3], len(split.classes), cell.options),
+            train_images,
+            test_images,
+            cell.recipe,
+            seed,
+            channels_last=compute.channels_last,
+            resume=resume,
+            hooks=Hooks(step=progress.advance, epoch=after_epoch),
+        )
+
+
+def _csv(rows: list[dict[str, float]]) -> str:
+    """Numbers as Python prints them: the shortest text that reads back as the same float."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("home", type=Path, help="folder with params.yaml: . or full")
+    parser.add_argument("dataset")
+    parser.add_argument("architecture")
+    parser.add_argument("depth", type=int)
+    arguments = parser.parse_args()
+    layout = Layout(arguments.home)
+    params = load_params(layout.params)
+    run(params.cell(arguments.dataset, arguments.architecture, arguments.depth), params.compute, layout)
+
+
+if __name__ == "__main__":
+    run_stage(main)

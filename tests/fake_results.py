@@ -1,0 +1,75 @@
+"""Plausible results of cells that were never trained: for tests of what reads results, and for nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from stages.files import sha256_of, write_json, write_text
+from stages.layout import Layout
+from stages.params import Cell, Params
+from stages.results import SCORES
+from stages.streams import numpy_stream
+
+ENVIRONMENT = {
+    "python": "3.12.0", "torch": "2.13.0", "device": "cpu", "device_name": "fake processor",
+    "threads": 2, "platform": "fake platform",
+}  # fmt: skip
+CEILING = {"digits": 0.97, "mnist": 0.99, "svhn": 0.93, "cifar10": 0.85}
+
+
+def write_cells(home: Path, params: Params, places: Iterable[tuple[str, str, int]], *, evaluated: bool = True) -> None:
+    """Write all result files of the cells at ``places`` (dataset, architecture, depth) under ``home``/results."""
+    for place in places:
+        write_cell(Layout(home).results(params.cell(*place).key), params.cell(*place), evaluated=evaluated)
+
+
+def write_cell(folder: Path, cell: Cell, *, evaluated: bool = True) -> None:
+    parameters = 135_178 if cell.architecture == "recurnet1" else 610_122
+    depth = int(cell.options["depth"])
+    write_json(folder / "run.json", {
+        "cell": cell.model_dump(mode="json"), "parameters": parameters,
+        "data_sha256": sha256_of(cell.dataset), "code_sha256": sha256_of("code"),
+    })  # fmt: skip
+    curves = pd.concat([_curves(cell, seed) for seed in cell.recipe.seeds])
+    write_text(folder / "curves.csv", curves.to_csv(index=False))
+    timing = curves[["seed", "epoch"]].assign(train_seconds=1.5 + depth / 8, test_seconds=0.25)
+    write_text(folder / "timing.csv", timing.to_csv(index=False))
+    write_json(folder / "environment.json", ENVIRONMENT)
+    if evaluated:
+        last = curves[curves["epoch"] == cell.recipe.epochs - 1]
+        seeds = [{"seed": int(row["seed"]), **{s: row[f"test_{s}"] for s in SCORES}} for _, row in last.iterrows()]
+        write_json(folder / "metrics.json", {
+            "key": cell.key, "parameters": parameters, "macs": 16_000_000 * (depth - 2),
+            "training_macs": 16_000_000 * (depth - 2), "test_images": 1000, "seeds": seeds,
+        })  # fmt: skip
+
+
+def _curves(cell: Cell, seed: int) -> pd.DataFrame:
+    draws = numpy_stream("fake", cell.key, seed)
+    epoch = np.arange(cell.recipe.epochs)
+    top = CEILING[cell.dataset] + 0.01 * draws.standard_normal() * (1 - CEILING[cell.dataset])
+    rise = 1 - np.exp(-(epoch + 1) / 4)
+    jitter = draws.standard_normal(epoch.size) * 0.02 * np.where(epoch < epoch.size / 4, 1, 0.1)
+    test = np.clip(top * rise + jitter, 0.05, 1)
+    train = np.clip(top * rise * 0.99 + jitter / 2, 0.05, 1)
+    columns = {"seed": seed, "epoch": epoch, "learning_rate": cell.recipe.optimizer.lr}
+    columns |= {"train_loss": -np.log(train), "train_accuracy": train}
+    columns |= {"test_loss": -np.log(test), "test_accuracy": test}
+    for average in ("weighted", "macro"):
+        columns |= {f"test_precision_{average}": np.clip(test + 0.004, 0, 1)}
+        columns |= {f"test_recall_{average}": test, f"test_f1_{average}": np.clip(test - 0.001, 0, 1)}
+    return pd.DataFrame(columns)
+
+
+def write_split(home: Path, dataset: str) -> None:
+    """Write a split's composition table and sample sheet under ``home``/results/splits."""
+    folder = Layout(home).composition(dataset)
+    parts = (("train", 100), ("test", 20))
+    rows = [f"{part},{label},{label},{n},{n},0,{n}" for part, n in parts for label in range(10)]
+    write_text(folder / "composition.csv", "\n".join(["part,label,class,images,clean,noisy,official", *rows, ""]))
+    Image.fromarray(numpy_stream("sheet").integers(0, 255, (80, 320), np.uint8)).save(folder / "samples.png")

@@ -1,0 +1,250 @@
+"""What the split stage makes of a dataset: which images, in which order, and the same bytes every time."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from stages import split as stage
+from stages.arrays import Part, noise, read_split
+from stages.datasets import Source, read_official
+from stages.download import download
+from stages.errors import StageError, run_stage
+from stages.layout import Layout
+from stages.params import NoisyCopies, Split
+from stages.split import make_split
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared" / "datasets"
+
+
+def source_of(train: list[int], test: list[int], classes: int = 10) -> Source:
+    """A dataset whose image i has all pixels i (training) or 100 + i (test)."""
+
+    def part(labels: list[int], start: int) -> Part:
+        values = np.arange(start, start + len(labels), dtype=np.uint8)
+        return Part(np.broadcast_to(values[:, None, None, None], (len(labels), 4, 4, 1)), np.array(labels, np.int64))
+
+    return Source(tuple("abcdefghij"[:classes]), part(train, 0), part(test, 100))
+
+
+def ids(part: Part) -> list[int]:
+    return [int(value) for value in part.images[:, 0, 0, 0]]
+
+
+LABELS = [2, 0, 1, 2, 0, 1, 1, 2, 0, 0]
+SOURCE = source_of(LABELS, [0, 1, 2, 0], classes=3)
+
+
+def test_the_default_split_takes_everything_in_official_order() -> None:
+    parts = make_split("x", Split(), SOURCE)
+    assert ids(parts["train"]) == list(range(10))
+    assert ids(parts["test"]) == [100, 101, 102, 103]
+    assert parts["train"].labels.tolist() == LABELS
+    assert parts["train"].sigma is None
+
+
+def test_classes_come_before_first_and_labels_keep_their_numbers() -> None:
+    parts = make_split("x", Split(classes=(2, 0), train_first=3, test_first=2), SOURCE)
+    assert ids(parts["train"]) == [0, 1, 3]
+    assert parts["train"].labels.tolist() == [2, 0, 2]
+    assert ids(parts["test"]) == [100, 102]
+
+
+def test_fractions_keep_the_floor_of_a_label_and_leave_others_and_the_test_set_alone() -> None:
+    parts = make_split("x", Split(fractions={0: 0.5, 1: 0.5}), SOURCE)
+    assert np.bincount(parts["train"].labels).tolist() == [2, 1, 3]
+    assert ids(parts["train"]) == sorted(ids(parts["train"]))
+    assert set(ids(parts["train"])) >= {0, 3, 7}
+    assert len(parts["test"].labels) == 4
+
+
+@pytest.mark.parametrize(
+    ("fraction", "count", "kept"), [(0.29, 100, 29), (0.1, 30, 3), (0.7, 10, 7), (1, 5, 5), (0.57, 100, 57)]
+)
+def test_fractions_are_decimal(fraction: float, count: int, kept: int) -> None:
+    parts = make_split("x", Split(fractions={1: fraction}), source_of([0] + [1] * count, [0]))
+    assert (parts["train"].labels == 1).sum() == kept
+
+
+def test_another_seed_chooses_others_and_a_smaller_fraction_a_subset() -> None:
+    source = source_of([0, 1] * 50, [0])
+
+    def chosen(fraction: float, seed: int) -> set[int]:
+        return set(ids(make_split("x", Split(fractions={0: fraction, 1: fraction}, seed=seed), source)["train"]))
+
+    assert chosen(0.2, 0) != chosen(0.2, 1)
+    assert chosen(0.2, 0) == chosen(0.2, 0)
+    assert chosen(0.2, 0) < chosen(0.5, 0)
+
+
+def test_noisy_copies_follow_the_clean_images_of_what_is_left() -> None:
+    copies = NoisyCopies(labels=(0,), sigmas=(0.25, 0.5))
+    plain = make_split("x", Split(fractions={0: 0.5}, seed=3), SOURCE)["train"]
+    noisy = make_split("x", Split(fractions={0: 0.5}, seed=3, noisy_copies=copies), SOURCE)["train"]
+    zeros = [value for value, label in zip(ids(plain), plain.labels, strict=True) if label == 0]
+    assert ids(noisy) == ids(plain) + zeros + zeros
+    assert noisy.labels.tolist() == plain.labels.tolist() + [0] * 4
+    assert noisy.sigma is not None
+    assert noisy.sigma.dtype == np.float32
+    assert noisy.sigma.tolist() == [0] * 8 + [0.25, 0.25, 0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("split", "sentence"),
+    [
+        (Split(train_first=11), r"data\.x\.train_first: 11 is more than the 10 images there are"),
+        (Split(classes=(1,), test_first=2), r"data\.x\.test_first: 2 is more than the 1 images"),
+        (Split(classes=(0, 3)), r"data\.x\.classes: unknown class label 3; the labels are 0, 1, 2"),
+        (Split(fractions={-1: 0.5}), r"data\.x\.fractions: unknown class label -1"),
+        (Split(classes=(1, 2), fractions={0: 0.5}), r"data\.x\.fractions: unknown class label 0; the labels are 1, 2"),
+        (Split(noisy_copies=NoisyCopies(labels=(9,), sigmas=(1,))), r"noisy_copies\.labels: unknown class label 9"),
+        (Split(fractions={0: 0, 1: 0, 2: 0}), r"data\.x leaves no image in the train part"),
+        (Split(classes=()), r"data\.x leaves no image in the train part"),
+    ],
+)
+def test_a_split_that_asks_too_much_is_refused_with_its_key(split: Split, sentence: str) -> None:
+    with pytest.raises(StageError, match=sentence):
+        make_split("x", split, SOURCE)
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    """A home with the digits downloaded, and splits of them."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    copies = {"labels": [0, 1], "sigmas": [0.1, 0.2, 0.3]}
+    params["data"]["few"] = {"source": "digits", "fractions": {0: 0.1, 1: 0.1}}
+    params["data"]["copied"] = {**params["data"]["few"], "noisy_copies": copies}
+    params["data"]["lost"] = {"source": "nothing"}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    download(Layout(tmp_path), "digits")
+    return Layout(tmp_path)
+
+
+def run(layout: Layout, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["split", str(layout.home), name])
+    run_stage(stage.main)
+
+
+def every_byte(*folders: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for folder in folders for path in folder.iterdir()}
+
+
+def test_a_split_on_disk_is_what_was_asked_for(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(layout, "digits", monkeypatch)
+    official = read_official("digits", layout.raw("digits"))
+    written = read_split(layout.data("digits"))
+    assert written.name == "digits"
+    assert written.classes == tuple("0123456789")
+    np.testing.assert_array_equal(written.train.images, official.train.images)
+    np.testing.assert_array_equal(written.test.labels, official.test.labels)
+    assert written.train.sigma is None
+    about = json.loads((layout.data("digits") / "dataset.json").read_text())
+    assert about["counts"] == {"train": 1437, "test": 360}
+    assert about["split"]["seed"] == 0
+    for name, digest in about["sha256"].items():
+        assert hashlib.sha256((layout.data("digits") / name).read_bytes()).hexdigest() == digest
+    assert len(about["sha256"]) == 4
+    assert written.digest == about["digest"]
+    assert not (layout.composition("digits") / "noise.png").exists()
+
+
+def test_the_same_split_has_the_same_bytes_in_another_process(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(layout, "copied", monkeypatch)
+    folders = (layout.data("copied"), layout.composition("copied"))
+    first = every_byte(*folders)
+    command = [sys.executable, "-m", "stages.split", str(layout.home), "copied"]
+    subprocess.run(command, check=True, timeout=60, cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": "7"})
+    assert every_byte(*folders) == first
+    assert {"train_sigma.npy", "composition.csv", "samples.png", "noise.png"} <= set(first)
+
+
+def test_the_composition_table_counts_clean_noisy_and_official_images(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(layout, "copied", monkeypatch)
+    with (layout.composition("copied") / "composition.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    official = np.bincount(read_official("digits", layout.raw("digits")).train.labels)
+    assert list(rows[0]) == ["part", "label", "class", "images", "clean", "noisy", "official"]
+    assert [row["part"] for row in rows] == ["train"] * 10 + ["test"] * 10
+    for label, row in enumerate(rows[:10]):
+        clean = official[label] // 10 if label < 2 else official[label]
+        noisy = 3 * clean if label < 2 else 0
+        assert [int(row[key]) for key in ("label", "images", "clean", "noisy", "official")] == [
+            label,
+            clean + noisy,
+            clean,
+            noisy,
+            official[label],
+        ]
+
+
+def test_the_sheets_show_first_images_and_noise(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(layout, "copied", monkeypatch)
+    written = read_split(layout.data("copied")).train
+    assert written.sigma is not None
+    sheet = np.asarray(Image.open(layout.composition("copied") / "samples.png"))
+    noisy = np.asarray(Image.open(layout.composition("copied") / "noise.png"))
+    left = sheet.shape[1] - 10 * 66
+    first = written.images[np.flatnonzero(written.labels == 3)[0], :, :, 0]
+    np.testing.assert_array_equal(sheet[3 * 66 : 3 * 66 + 64, left : left + 64], np.kron(first, np.ones((8, 8))))
+    # Row 1 of the noise sheet is label 1: its first clean image, then that image at 0.1, 0.2, 0.3.
+    ones = np.flatnonzero(written.labels == 1)
+    last = next(index for index in ones if written.sigma[index] == np.float32(0.3))
+    drawn = noise(written.sigma, (8, 8, 1), 0)[last, :, :, 0]
+    expected = np.clip(written.images[ones[0], :, :, 0] / 255 + drawn, 0, 1) * 255
+    np.testing.assert_allclose(noisy[66:130:8, -66:-2:8], expected, atol=0.51)
+
+
+def test_unknown_names_are_refused(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SystemExit, match=r"unknown split 'other': `data` of .* has .*digits, few, "):
+        run(layout, "other", monkeypatch)
+    with pytest.raises(SystemExit, match=r"data\.lost: 'nothing' is none of mnist, svhn, cifar10, digits"):
+        run(layout, "lost", monkeypatch)
+
+
+def test_a_full_disk_leaves_the_split_of_before(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(layout, "few", monkeypatch)
+    before = every_byte(layout.data("few"))
+
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(stage, "write_json", full)
+    with pytest.raises(SystemExit, match="No space left on device; nothing was left half-written"):
+        run(layout, "few", monkeypatch)
+    assert every_byte(layout.data("few")) == before
+    assert sorted(path.name for path in layout.data("few").parent.iterdir()) == ["few", "raw"]
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="no official files beside the repository")
+def test_real_mnist_unbalanced_and_augmented_share_one_subset_of_the_published_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECURNETS_MIRROR", str(SHARED))
+    download(Layout(tmp_path), "mnist")
+    source = read_official("mnist", Layout(tmp_path).raw("mnist"))
+    tenth = dict.fromkeys(range(5), 0.1)
+    copies = NoisyCopies(labels=tuple(range(5)), sigmas=tuple(0.03 * k for k in range(1, 10)))
+    unbalanced = make_split("u", Split(fractions=tenth, seed=1), source)["train"]
+    augmented = make_split("a", Split(fractions=tenth, noisy_copies=copies, seed=1), source)["train"]
+    rest = [5421, 5918, 6265, 5851, 5949]
+    assert np.bincount(unbalanced.labels).tolist() == [592, 674, 595, 613, 584, *rest]
+    assert np.bincount(augmented.labels).tolist() == [5920, 6740, 5950, 6130, 5840, *rest]
+    assert (len(unbalanced.labels), len(augmented.labels)) == (32_462, 59_984)
+    assert augmented.sigma is not None
+    clean = augmented.sigma == 0
+    np.testing.assert_array_equal(augmented.images[clean], unbalanced.images)
+    np.testing.assert_array_equal(augmented.labels[clean], unbalanced.labels)
