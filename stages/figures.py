@@ -92,7 +92,7 @@ def color(depth: int) -> str:
 
 def _draw_depth(axes: Axes, curves: Curves, depth: int, stroke: str) -> None:
     if (authors := curves.authors.get(depth)) is not None:
-        axes.plot(authors.index, authors, color=stroke, linewidth=0.8, linestyle=(0, (4, 2)), alpha=0.65)
+        axes.plot(authors.index, authors, color=stroke, linewidth=0.8, linestyle=(0, (4, 2)), alpha=0.8)
     if (ours := curves.ours.get(depth)) is not None:
         if ours.shape[1] > 1:
             axes.plot(ours.index, ours, color=stroke, linewidth=0.6, alpha=0.3)

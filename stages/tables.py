@@ -16,14 +16,11 @@ REMAKE = "delete it and run `dvc repro`"
 def read_csv(path: Path, columns: Sequence[str], *, text: bool = False, remedy: str = REMAKE) -> pd.DataFrame:
     """Read a CSV that must have ``columns`` (it may have more).
 
-    ``text``: every cell as a string, empty where nothing stands; otherwise numbers are parsed to the nearest float64.
+    ``text``: every cell as a string, empty where nothing stands; otherwise numbers are parsed.
     A :class:`StageError` names a file that is missing or damaged, and the ``remedy``.
     """
     try:
-        if text:
-            table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        else:
-            table = pd.read_csv(path, float_precision="round_trip")
+        table = pd.read_csv(path, dtype=str, keep_default_na=False) if text else pd.read_csv(path)
     except FileNotFoundError:
         raise StageError(f"{path} is missing; {remedy.removeprefix('delete it and ')}.") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:

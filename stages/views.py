@@ -168,6 +168,8 @@ def revision() -> tuple[str, str]:
     root = Path(__file__).resolve().parents[1]
     git = ["git", "-C", str(root)]
     code = ["stages", "models", "papers", "params.yaml", "full/params.yaml", "dvc.yaml"]
+    if not (root / ".git").exists():  # an unpacked archive may lie in another project's repository
+        return "unknown", ""
     try:
         short, date = _output([*git, "log", "-1", "--format=%h %cs"]).split()
         changed = _output([*git, "status", "--porcelain", "--", *code])

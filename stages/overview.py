@@ -1,0 +1,47 @@
+"""Print what was measured, and where the report lies."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from stages.compare import CELL_COLUMNS
+from stages.errors import run_stage
+from stages.layout import Layout
+from stages.tables import read_csv
+
+
+def show(layout: Layout) -> None:
+    """Print a line per cell of ``layout``'s reports/tables/cells.csv, and the path of the report."""
+    from rich.console import Console
+    from rich.table import Table
+
+    cells = read_csv(layout.reports / "tables" / "cells.csv", CELL_COLUMNS)
+    table = Table(title="Measured", title_justify="left")
+    for column, number in (("cell", False), ("scale", False), ("parameters", True), ("MACs, million", True),
+                            ("train accuracy", True), ("test accuracy", True), ("seconds", True)):  # fmt: skip
+        table.add_column(column, justify="right" if number else "left")
+    for row in cells.to_dict("records"):
+        table.add_row(
+            row["key"],
+            row["scale"],
+            f"{row['parameters']:,}",
+            f"{row['macs'] / 1e6:.1f}",
+            f"{row['train_accuracy']:.4f}",
+            f"{row['test_accuracy']:.4f}",
+            f"{row['seconds']:.1f}",
+        )
+    console = Console(width=None if Console().is_terminal else 110)
+    console.print(table)
+    console.print(f"Report: {(layout.reports / 'report.html').resolve()}", soft_wrap=True, highlight=False)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("home", nargs="?", default=Path(), type=Path, help="folder with params.yaml (default: here)")
+    show(Layout(parser.parse_args().home))
+
+
+if __name__ == "__main__":
+    run_stage(main)

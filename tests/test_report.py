@@ -1,0 +1,125 @@
+import re
+import shutil
+from pathlib import Path
+from xml.etree import ElementTree
+
+import html5lib
+import pytest
+
+from stages import compare, report
+from stages.layout import Layout
+from stages.params import load_params
+from tests.fake_results import write_cells, write_split
+
+ROOT = Path(__file__).resolve().parents[1]
+GRID = [(architecture, depth) for architecture in ("recurnet1", "recurnet2") for depth in range(4, 9)]
+
+
+def make(home: Path, params: Path, places: list[tuple[str, str, int]], monkeypatch: pytest.MonkeyPatch) -> str:
+    """A home with results of ``places`` and its report; gives the report's text."""
+    home.mkdir(exist_ok=True)
+    shutil.copy(params, home / "params.yaml")
+    write_cells(home, load_params(home / "params.yaml"), places)
+    for dataset in {place[0] for place in places}:
+        write_split(home, dataset)
+    for stage in (compare, report):
+        monkeypatch.setattr("sys.argv", ["stage", str(home)])
+        stage.main()
+    return (Layout(home).reports / "report.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, str]]:
+    """A reduced run on digits, and a full run that misses most cells."""
+    made = {}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, params, places in (
+            ("reduced", ROOT / "params.yaml", [("digits", *cell) for cell in GRID]),
+            ("full", ROOT / "full" / "params.yaml", [("mnist", *cell) for cell in GRID]),
+        ):
+            home = tmp_path_factory.mktemp(name)
+            made[name] = (home, make(home, params, places, patch))
+    return made
+
+
+@pytest.mark.parametrize("name", ["reduced", "full"])
+def test_the_page_is_valid_and_needs_nothing_beside_it(homes, name: str) -> None:
+    page = homes[name][1]
+    document = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(page)
+    loaded = [
+        value for node in document.iter() for key in ("src", "data", "srcset", "poster") if (value := node.get(key))
+    ]
+    assert all(value.startswith("data:image/png;base64,") for value in loaded)
+    tags = [node.tag for node in document.iter() if isinstance(node.tag, str)]
+    assert not {"script", "link", "iframe", "object", "embed", "base"} & set(tags)
+    assert not re.search(r"url\(|@import", page)
+    links = {node.get("href") for node in document.iter("a")}
+    ids = [node.get("id") for node in document.iter() if node.get("id")]
+    assert len(ids) == len(set(ids))
+    assert {link for link in links if not link.startswith("#")} == {
+        "https://github.com/thinkGrow/recurrent-neural-network-for-image-classificatiom"
+    }
+    assert {link[1:] for link in links if link.startswith("#")} <= set(ids)
+    assert all(node.get("scope") for node in document.iter("th"))
+    assert all(node.get("alt") for node in document.iter("img"))
+
+
+def test_every_reduced_number_is_labelled(homes) -> None:
+    page = homes["reduced"][1]
+    assert "<strong>Reduced run.</strong>" in page
+    assert "30 not run" in page
+    matrix = page[page.index('<table class="headline">') : page.index("</table>")]
+    assert matrix.count("reduced run") == 10
+    cells = page[page.index('<table class="cells">') :]
+    assert cells[: cells.index("</table>")].count("reduced run") == 10
+    own = list((Layout(homes["reduced"][0]).reports / "figures").glob("figure_digits_*.svg"))
+    assert len(own) == 12
+    assert all("ours, reduced run" in path.read_text() for path in own)
+
+
+def test_a_full_run_shows_differences_and_what_is_missing(homes) -> None:
+    page = homes["full"][1]
+    assert "<strong>Partly run.</strong> 10 of the paper\N{RIGHT SINGLE QUOTATION MARK}s 30 cells" in page
+    assert "reduced run</span>" not in page
+    assert re.search("<td>[+\N{MINUS SIGN}]0[.][0-9]{4}</td>", page)
+    assert "Sample of MNIST" in page
+    assert "dvc repro full/dvc.yaml:split@cifar10" in page
+
+
+@pytest.mark.parametrize("name", ["reduced", "full"])
+def test_every_figure_is_there(homes, name: str) -> None:
+    home, page = homes[name]
+    figures = Layout(home).reports / "figures"
+    numbers = ["4.2", "4.3", *(f"5.{n}" for n in range(1, 7)), *(f"7.{n}" for n in range(1, 37))]
+    for number in numbers:
+        stem = f"figure_{number.replace('.', '_')}"
+        assert f'id="{stem}"' in page
+        assert ElementTree.parse(figures / f"{stem}.svg").getroot().tag.endswith("svg")
+    for number in ("3.1", "3.2", "3.3"):
+        assert f"Figure {number}." in page
+    assert page.count("The same chart as") == 6
+
+
+def test_nothing_of_this_machine_is_shown(homes) -> None:
+    for home, page in homes.values():
+        assert str(home) not in page
+        assert str(ROOT) not in page
+
+
+def test_a_second_run_gives_the_same_bytes(homes, monkeypatch: pytest.MonkeyPatch) -> None:
+    reports = Layout(homes["full"][0]).reports
+    before = {path: path.read_bytes() for path in reports.rglob("*") if path.is_file()}
+    monkeypatch.setattr("sys.argv", ["stage", str(homes["full"][0])])
+    compare.main()
+    report.main()
+    assert {path: path.read_bytes() for path in reports.rglob("*") if path.is_file()} == before
+
+
+def test_a_stale_result_is_named_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    params = (ROOT / "params.yaml").read_text()
+    (tmp_path / "old.yaml").write_text(re.sub(r" epochs: \d+", " epochs: 3", params))
+    write_cells(tmp_path / "home", load_params(tmp_path / "old.yaml"), [("digits", "recurnet1", 4)])
+    monkeypatch.setattr(report.Drawer, "charts", lambda self: [])
+    page = make(tmp_path / "home", ROOT / "params.yaml", [], monkeypatch)
+    assert "<code>digits-recurnet1-4</code> was trained with other parameters and is not shown" in page
+    assert "<strong>Not run.</strong>" in page
