@@ -101,7 +101,7 @@ def training_batches(images: Images, recipe: Recipe, seed: int, epoch: int) -> I
         yield _window(images, index, shifts[chosen], flips[chosen]), images.labels[index]
 
 
-def test_batches(images: Images, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+def ordered_batches(images: Images, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
     """All images in order, unchanged but for normalisation; shapes as in :func:`training_batches`."""
     for start in range(0, len(images), batch_size):
         chosen = slice(start, start + batch_size)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stages.batches import Images, test_batches, training_batches
+from stages.batches import Images, ordered_batches, training_batches
 from stages.errors import StageError
 from stages.metrics import AVERAGES, METRICS, summary
 from stages.params import Recipe, WarmupMilestones
@@ -85,11 +85,11 @@ def train(
     return model, history
 
 
-def test(model: nn.Module, images: Images, batch_size: int) -> tuple[float, NDArray[np.int64], Tensor]:
+def measure(model: nn.Module, images: Images, batch_size: int) -> tuple[float, NDArray[np.int64], Tensor]:
     """Mean cross-entropy, confusion matrix (rows true, columns predicted) and logits (N, classes), in evaluation."""
     model.eval()
     with torch.inference_mode():
-        logits = torch.cat([model(pixels) for pixels, _ in test_batches(images, batch_size)])
+        logits = torch.cat([model(pixels) for pixels, _ in ordered_batches(images, batch_size)])
         loss = F.cross_entropy(logits, images.labels)
         classes = logits.shape[1]
         pairs = images.labels * classes + logits.argmax(dim=1)
@@ -114,7 +114,7 @@ def _epoch(
     started = time.perf_counter()
     train_loss, train_accuracy = _train_epoch(model, optimizer, train_images, recipe, seed, epoch, hooks)
     trained = time.perf_counter()
-    test_loss, confusion, _ = test(model, test_images, recipe.test_batch_size)
+    test_loss, confusion, _ = measure(model, test_images, recipe.test_batch_size)
     scores = summary(confusion)
     history.curves.append(
         {

@@ -25,7 +25,7 @@ from models.registry import build
 from stages.arrays import SplitData, read_split
 from stages.batches import Images, load_images
 from stages.device import choose_device
-from stages.engine import test
+from stages.engine import measure
 from stages.errors import StageError, run_stage
 from stages.files import atomic_folder, write_json, write_text
 from stages.layout import Layout
@@ -48,7 +48,7 @@ def run(cell: Cell, compute: Compute, layout: Layout) -> None:
     with atomic_folder(layout.predictions(cell.key)) as predictions:
         for seed in cell.recipe.seeds:
             _load(model, load_weights(layout.weights(cell.key), seed), layout.weights(cell.key))
-            loss, confusion, logits = test(model, images, cell.recipe.test_batch_size)
+            loss, confusion, logits = measure(model, images, cell.recipe.test_batch_size)
             scores.append({"seed": seed, "loss": loss, **summary(confusion)})
             classes.append(_per_class(seed, split, confusion))
             confusions.append(_long(seed, confusion))

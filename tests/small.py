@@ -1,0 +1,44 @@
+"""A cell small enough for tests: a few images, a few epochs, a narrow net."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stages.arrays import PARTS
+from stages.files import sha256, sha256_of, write_json
+from stages.layout import Layout
+from stages.params import Cell, Params, load_params
+from stages.streams import numpy_stream
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+def small_params(**recipe: Any) -> Params:
+    """The default parameters, with a recipe that takes a second."""
+    params = load_params(REPOSITORY / "params.yaml")
+    short = {"epochs": 3, "batch_size": 16, "test_batch_size": 10, **recipe}
+    recurnets = params.recurnets.model_copy(update={"recipe": params.recurnets.recipe.model_copy(update=short)})
+    return params.model_copy(update={"recurnets": recurnets})
+
+
+def small_cell(architecture: str = "recurnet1", depth: int = 5, **recipe: Any) -> Cell:
+    """A cell of :func:`small_params` on the digits."""
+    return small_params(**recipe).cell("digits", architecture, depth)
+
+
+def write_split(layout: Layout, dataset: str = "digits", images: int = 50, side: int = 8) -> None:
+    """A made-up split in the documented format: grey images whose brightness goes with their label."""
+    folder = layout.data(dataset)
+    folder.mkdir(parents=True)
+    for part in PARTS:
+        draws = numpy_stream("small split", part)
+        labels = draws.integers(0, 10, images)
+        pixels = draws.integers(0, 30, (images, side, side, 1)) + 22 * labels[:, None, None, None]
+        np.save(folder / f"{part}_images.npy", pixels.astype(np.uint8))
+        np.save(folder / f"{part}_labels.npy", labels)
+    digests = {path.name: sha256(path) for path in sorted(folder.glob("*.npy"))}
+    about = {"name": dataset, "classes": [str(label) for label in range(10)], "sha256": digests}
+    write_json(folder / "dataset.json", {**about, "digest": sha256_of(digests)})

@@ -1,0 +1,120 @@
+"""Batches against plain loops and torchvision's own transforms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from stages.arrays import Part, noise
+from stages.batches import load_images, steps_per_epoch, ordered_batches, training_batches
+from stages.params import Transform
+from stages.streams import numpy_stream
+from stages.vision import load_torchvision
+from tests.small import small_cell
+
+CPU = torch.device("cpu")
+RECIPE = small_cell(batch_size=8).recipe
+
+
+def part(count: int = 20, side: int = 32, channels: int = 3) -> Part:
+    draws = numpy_stream("batches")
+    return Part(draws.integers(0, 256, (count, side, side, channels)).astype(np.uint8), np.arange(count) % 10)
+
+
+def transform(**options: object) -> Transform:
+    return Transform.model_validate({"mean": (0.5, 0.4, 0.3), "std": (0.2, 0.25, 0.3), **options})
+
+
+def test_normalisation_and_resizing_equal_torchvisions() -> None:
+    from torch.utils.data import default_collate
+
+    vision = load_torchvision()
+    from torchvision import transforms
+
+    assert vision
+    source = part(side=28)
+    chain = transforms.Compose(
+        [transforms.Resize((32, 32)), transforms.ToTensor(), transforms.Normalize((0.5, 0.4, 0.3), (0.2, 0.25, 0.3))]
+    )
+    expected = default_collate([chain(Image.fromarray(image)) for image in source.images])
+    images = load_images(source, transform(resize=32), CPU, training=False, noise_seed=0)
+    ours = torch.cat([pixels for pixels, _ in ordered_batches(images, 7)])
+    assert torch.equal(ours, expected)
+
+
+def test_crops_and_flips_are_those_of_a_plain_loop() -> None:
+    source, padding = part(), 4
+    images = load_images(source, transform(crop_padding=padding, flip=True), CPU, training=True, noise_seed=0)
+    seen, flipped, corners = set(), 0, set()
+    for pixels, labels in training_batches(images, RECIPE.model_copy(update={"batch_size": 5}), 0, 0):
+        for picture, label in zip(pixels, labels, strict=True):
+            match = find(source, picture, padding)
+            assert match is not None
+            index, top, left, mirrored = match
+            assert source.labels[index] == label
+            seen.add(index)
+            corners.add((top, left))
+            flipped += mirrored
+    assert len(seen) == 20
+    assert 3 <= flipped <= 17  # binomial(20, 1/2): outside with probability 0.0004
+    assert len(corners) > 10
+
+
+def find(source: Part, picture: torch.Tensor, padding: int) -> tuple[int, int, int, bool] | None:
+    """Which image, crop corner and flip gives ``picture``: by trying them all."""
+    mean, std = np.float32([0.5, 0.4, 0.3]), np.float32([0.2, 0.25, 0.3])
+    wanted = np.rint((picture.permute(1, 2, 0).numpy() * std + mean) * 255).astype(np.uint8)
+    for index, image in enumerate(source.images):
+        wide = np.pad(image, ((padding, padding), (padding, padding), (0, 0)))
+        for top in range(2 * padding + 1):
+            for left in range(2 * padding + 1):
+                window = wide[top : top + 32, left : left + 32]
+                for mirrored in (False, True):
+                    if np.array_equal(window[:, ::-1] if mirrored else window, wanted):
+                        return index, top, left, mirrored
+    return None
+
+
+def test_test_images_are_never_augmented() -> None:
+    images = load_images(part(), transform(crop_padding=4, flip=True), CPU, training=False, noise_seed=0)
+    assert images.pixels.shape == (20, 32, 32, 3)
+    assert not images.flip
+
+
+def test_an_epoch_is_a_pure_function_of_seed_and_epoch() -> None:
+    images = load_images(part(), transform(crop_padding=4, flip=True), CPU, training=True, noise_seed=0)
+
+    def epoch(seed: int, number: int) -> torch.Tensor:
+        return torch.cat([pixels for pixels, _ in training_batches(images, RECIPE, seed, number)])
+
+    assert torch.equal(epoch(0, 3), epoch(0, 3))
+    assert not torch.equal(epoch(0, 3), epoch(0, 4))
+    assert not torch.equal(epoch(0, 3), epoch(1, 3))
+
+
+@pytest.mark.parametrize(
+    ("count", "batch", "drop", "steps"),
+    [(50_000, 128, True, 390), (73_257, 128, True, 572), (60_000, 128, True, 468), (60_000, 1024, False, 59)],
+)
+def test_steps_per_epoch_are_the_papers(count: int, batch: int, drop: bool, steps: int) -> None:
+    assert steps_per_epoch(count, RECIPE.model_copy(update={"batch_size": batch, "drop_last": drop})) == steps
+
+
+def test_noise_is_added_in_the_pixel_scale_and_not_clipped() -> None:
+    sigma = np.array([0, 0.5] * 10, np.float32)
+    source = part()
+    noisy = Part(source.images, source.labels, sigma)
+    plain = Transform(mean=(0, 0, 0), std=(1, 1, 1))
+    images = load_images(noisy, plain, CPU, training=False, noise_seed=3)
+    ours = torch.cat([pixels for pixels, _ in ordered_batches(images, 6)]).permute(0, 2, 3, 1).numpy()
+    expected = source.images / np.float32(255) + noise(sigma, (32, 32, 3), 3)
+    np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-6)
+    assert ours.min() < 0
+    assert ours.max() > 1
+
+
+def test_channels_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="mean has 3 entries, but the images have 1 channels"):
+        load_images(part(channels=1), transform(), CPU, training=False, noise_seed=0)

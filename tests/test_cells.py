@@ -1,0 +1,149 @@
+"""Training and evaluating a cell: its files, their damage, and its continuation after an interruption."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from sklearn.metrics import accuracy_score, f1_score
+
+from stages import evaluate, train
+from stages.checkpoint import Checkpoints
+from stages.errors import StageError
+from stages.files import sha256
+from stages.layout import Layout
+from stages.params import Compute
+from tests.small import small_cell, write_split
+
+COMPUTE = Compute(device="cpu", threads=1)
+CELL = small_cell(seeds=(0, 3))
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    layout = Layout(tmp_path)
+    write_split(layout)
+    return layout
+
+
+@pytest.fixture
+def trained(layout: Layout) -> Layout:
+    train.run(CELL, COMPUTE, layout)
+    return layout
+
+
+def test_curves_have_a_row_per_seed_and_epoch_with_every_metric(trained: Layout) -> None:
+    curves = pd.read_csv(trained.results(CELL.key) / "curves.csv")
+    assert list(zip(curves.seed, curves.epoch, strict=True)) == [(s, e) for s in (0, 3) for e in range(3)]
+    assert list(curves.columns) == [
+        "seed", "epoch", "learning_rate", "train_loss", "train_accuracy", "test_loss", "test_accuracy",
+        "test_precision_weighted", "test_recall_weighted", "test_f1_weighted",
+        "test_precision_macro", "test_recall_macro", "test_f1_macro",
+    ]  # fmt: skip
+    timing = pd.read_csv(trained.results(CELL.key) / "timing.csv")
+    assert list(timing.columns) == ["seed", "epoch", "train_seconds", "test_seconds"]
+
+
+def test_training_twice_gives_the_same_bytes_but_for_the_clock(trained: Layout, tmp_path: Path) -> None:
+    again = Layout(tmp_path / "again")
+    write_split(again)
+    train.run(CELL, COMPUTE, again)
+    for name in ("run.json", "curves.csv", "environment.json"):
+        assert (trained.results(CELL.key) / name).read_bytes() == (again.results(CELL.key) / name).read_bytes()
+    for path in trained.weights(CELL.key).iterdir():
+        assert path.read_bytes() == (again.weights(CELL.key) / path.name).read_bytes()
+
+
+def test_evaluation_agrees_with_the_last_epoch_and_with_its_own_predictions(trained: Layout) -> None:
+    evaluate.run(CELL, COMPUTE, trained)
+    results = trained.results(CELL.key)
+    metrics = json.loads((results / "metrics.json").read_text())
+    curves = pd.read_csv(results / "curves.csv")
+    for scores in metrics["seeds"]:
+        last = curves[curves.seed == scores["seed"]].iloc[-1]
+        assert scores["accuracy"] == last.test_accuracy
+        assert scores["loss"] == pytest.approx(last.test_loss, abs=1e-6)
+        predicted = pd.read_csv(trained.predictions(CELL.key) / f"seed-{scores['seed']}.csv")
+        assert scores["accuracy"] == accuracy_score(predicted.true, predicted.predicted)
+        f1 = f1_score(predicted.true, predicted.predicted, average="weighted", zero_division=0)
+        assert scores["f1_weighted"] == pytest.approx(f1, abs=1e-12)
+    confusion = pd.read_csv(results / "confusion.csv")
+    assert confusion.groupby("seed")["count"].sum().to_dict() == {0: 50, 3: 50}
+    assert pd.read_csv(results / "per_class.csv").groupby("seed").support.sum().to_dict() == {0: 50, 3: 50}
+
+
+def test_an_interrupted_run_continues_from_its_last_epoch(
+    layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = Layout(tmp_path / "whole")
+    write_split(whole)
+    train.run(CELL, COMPUTE, whole)
+
+    save, saved = Checkpoints.save, []
+
+    def save_then_stop(self: Checkpoints, seed: int, state: dict[str, object]) -> None:
+        save(self, seed, state)
+        saved.append(seed)
+        if len(saved) == 5:  # the second seed's second epoch
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "save", save_then_stop)
+        with pytest.raises(KeyboardInterrupt):
+            train.run(CELL, COMPUTE, layout)
+    assert not layout.results(CELL.key).exists()
+    train.run(CELL, COMPUTE, layout)
+    assert "seed 3: continues after epoch 2/3" in capsys.readouterr().out
+    for path in whole.weights(CELL.key).iterdir():
+        assert path.read_bytes() == (layout.weights(CELL.key) / path.name).read_bytes()
+    assert (whole.results(CELL.key) / "curves.csv").read_bytes() == (
+        layout.results(CELL.key) / "curves.csv"
+    ).read_bytes()
+    assert not (layout.checkpoints / CELL.key).exists()
+
+
+def test_a_checkpoint_of_other_parameters_is_not_used(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "remove", lambda self: None)
+        train.run(small_cell(seeds=(0,)), COMPUTE, layout)
+    train.run(small_cell(seeds=(0,), batch_size=10), COMPUTE, layout)
+    said = capsys.readouterr().out
+    assert "a checkpoint made with other parameters, data, code or hardware is not used" in said
+    assert "continues after" not in said
+
+
+def test_damaged_weights_are_named_and_leave_no_half_written_results(trained: Layout) -> None:
+    path = trained.weights(CELL.key) / "seed-3.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(StageError, match=r"seed-3\.safetensors is damaged: SHA-256 [0-9a-f]{64} was expected"):
+        evaluate.run(CELL, COMPUTE, trained)
+    assert not (trained.results(CELL.key) / "metrics.json").exists()
+    assert not trained.predictions(CELL.key).exists()
+
+
+def test_missing_weights_are_named(trained: Layout) -> None:
+    (trained.weights(CELL.key) / "seed-0.safetensors").unlink()
+    with pytest.raises(StageError, match=r"seed-0\.safetensors is missing; run `dvc repro`"):
+        evaluate.run(CELL, COMPUTE, trained)
+
+
+def test_weights_of_another_architecture_are_refused(trained: Layout) -> None:
+    other = small_cell("recurnet2", seeds=(0, 3))
+    trained.weights(other.key).parent.mkdir(parents=True)
+    trained.weights(CELL.key).rename(trained.weights(other.key))
+    with pytest.raises(StageError, match="are not of this architecture"):
+        evaluate.run(other, COMPUTE, trained)
+
+
+def test_altered_data_is_named(layout: Layout) -> None:
+    path = layout.data("digits") / "train_labels.npy"
+    expected = sha256(path)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(StageError, match=rf"train_labels\.npy is damaged: SHA-256 {expected} was expected"):
+        train.run(CELL, COMPUTE, layout)

@@ -1,0 +1,133 @@
+"""The training engine: the recipe's values, a naive loop as oracle, determinism and continuation."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from models.registry import build
+from torch import nn
+from torch.nn import functional as F
+
+from stages.arrays import read_split
+from stages.batches import Images, load_images, training_batches
+from stages.engine import History, Hooks, learning_rate, train
+from stages.errors import StageError
+from stages.layout import Layout
+from stages.params import load_params
+from stages.streams import stream_seed
+from tests.small import REPOSITORY, small_cell, write_split
+
+CELL = small_cell()
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> tuple[Images, Images]:
+    layout = Layout(tmp_path)
+    write_split(layout)
+    split = read_split(layout.data("digits"))
+    train_images, test_images = (
+        load_images(part, CELL.transform, torch.device("cpu"), training=training, noise_seed=0)
+        for part, training in ((split.train, True), (split.test, False))
+    )
+    return train_images, test_images
+
+
+def make() -> nn.Module:
+    return build(CELL.architecture, 1, 10, CELL.options)
+
+
+def run(data: tuple[Images, Images], **options: Any) -> tuple[nn.Module, History]:
+    return train(make, *data, CELL.recipe, 0, **options)
+
+
+def identical(one: nn.Module, other: nn.Module) -> bool:
+    mine, theirs = one.state_dict(), other.state_dict()
+    return all(torch.equal(value, theirs[name]) for name, value in mine.items())
+
+
+def test_learning_rates_are_those_of_the_authors_code() -> None:
+    recipe = load_params(REPOSITORY / "full" / "params.yaml").recurnets.recipe
+    rates = [learning_rate(recipe.schedule, recipe.optimizer.lr, epoch) for epoch in range(recipe.epochs)]
+    assert rates[:4] == pytest.approx([0.00181269, 0.00329680, 0.00451188, 0.00550671], abs=5e-9)
+    for span, rate in (((4, 50), 1e-2), ((50, 100), 1e-3), ((100, 150), 1e-4), ((150, 200), 1e-5)):
+        assert rates[slice(*span)] == pytest.approx([rate] * (span[1] - span[0]), rel=1e-12)
+
+
+def test_an_epoch_equals_a_naive_loop(data: tuple[Images, Images]) -> None:
+    """SGD with momentum and weight decay on every parameter written out, losses read at every step."""
+    torch.manual_seed(stream_seed("initialisation", 0))
+    model = make().to(memory_format=torch.channels_last).train()
+    velocity = [torch.zeros_like(p) for p in model.parameters()]
+    rate = 0.02 * (1 - math.exp(-1 / 5))
+    losses, hits, seen = [], 0, 0
+    for step, (pixels, labels) in enumerate(training_batches(data[0], CELL.recipe, 0, 0)):
+        torch.manual_seed(stream_seed("step", 0, 0, step))
+        logits = model(pixels)
+        loss = F.cross_entropy(logits, labels)
+        losses.append(loss.item())
+        hits, seen = hits + (logits.argmax(1) == labels).sum().item(), seen + len(labels)
+        gradients = torch.autograd.grad(loss, list(model.parameters()))
+        with torch.no_grad():
+            for weight, speed, gradient in zip(model.parameters(), velocity, gradients, strict=True):
+                speed.mul_(0.9).add_(gradient + 0.0002 * weight)
+                weight.sub_(rate * speed)
+    _, history = train(make, *data, CELL.recipe.model_copy(update={"epochs": 1}), 0)
+    row = history.curves[0]
+    assert row["learning_rate"] == pytest.approx(rate)
+    assert row["train_loss"] == pytest.approx(sum(losses) / len(losses), abs=1e-5)
+    assert row["train_accuracy"] == hits / seen
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(data: tuple[Images, Images]) -> None:
+    (one, first), (two, second) = run(data), run(data)
+    assert identical(one, two)
+    assert first.curves == second.curves
+    other, _ = train(make, *data, CELL.recipe, 1)
+    assert not identical(one, other)
+
+
+@pytest.mark.parametrize("stop", [0, 1])
+def test_a_continued_run_ends_bit_for_bit_like_an_uninterrupted_one(
+    data: tuple[Images, Images], tmp_path: Path, stop: int
+) -> None:
+    whole, history = run(data)
+
+    class Killed(Exception):
+        pass
+
+    def interrupt(_history: History, state: dict[str, Any]) -> None:
+        if state["epoch"] == stop:
+            torch.save(state, tmp_path / "state.pt")
+            raise Killed
+
+    with pytest.raises(Killed):
+        run(data, hooks=Hooks(epoch=interrupt))
+    torch.manual_seed(123)  # another process has another global state
+    continued, joined = run(data, resume=torch.load(tmp_path / "state.pt", weights_only=True))
+    assert identical(whole, continued)
+    assert joined.curves == history.curves
+
+
+def test_training_leaves_the_global_random_state_alone(data: tuple[Images, Images]) -> None:
+    before = torch.get_rng_state()
+    run(data)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_loss_that_is_not_finite_stops_with_seed_and_epoch(data: tuple[Images, Images]) -> None:
+    def broken() -> nn.Module:
+        model = make()
+        nn.init.constant_(next(model.parameters()), float("nan"))
+        return model
+
+    with pytest.raises(StageError, match="the training loss of seed 0 is nan in epoch 0"):
+        train(broken, *data, CELL.recipe, 0)
+
+
+def test_too_few_images_for_a_batch_are_named(data: tuple[Images, Images]) -> None:
+    with pytest.raises(StageError, match="50 training images do not fill one batch of 64"):
+        train(make, *data, CELL.recipe.model_copy(update={"batch_size": 64}), 0)

@@ -1,0 +1,187 @@
+"""The whole pipeline as a user runs it, in a temporary clone with a tiny budget."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import html5lib
+import pandas as pd
+import pytest
+import yaml
+
+from tests.small import REPOSITORY
+
+CELLS = {f"digits-{architecture}-{depth}" for architecture in ("recurnet1", "recurnet2") for depth in range(4, 9)}
+BIN = Path(sys.executable).parent
+
+
+class Clone:
+    """A repository with the project's files and tiny parameters."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        listed = self.run("git", "ls-files", "-co", "--exclude-standard", "-z", cwd=REPOSITORY).stdout
+        for name in filter(None, listed.split("\0")):
+            source, target = REPOSITORY / name, folder / name
+            if (
+                source.is_file()
+                and not name.startswith(("results/", "full/results/"))
+                and Path(name).name != "dvc.lock"
+            ):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, target, follow_symlinks=False)
+        self.change(self.tiny)
+        self.run("git", "init", "-q", "-b", "main")
+        self.run("git", "config", "user.name", "Test")
+        self.run("git", "config", "user.email", "test@example.org")
+        self.commit("start")
+
+    @staticmethod
+    def tiny(params: dict) -> None:
+        params["data"]["digits"] = {"train_first": 96, "test_first": 50}
+        for options in params["recurnets"]["models"].values():
+            options["width"] = 0.125
+        params["recurnets"]["recipe"] |= {"epochs": 2, "batch_size": 32}
+
+    def change(self, edit) -> None:
+        path = self.folder / "params.yaml"
+        params = yaml.safe_load(path.read_text())
+        edit(params)
+        path.write_text(yaml.safe_dump(params, sort_keys=False))
+
+    def run(self, *command: str, cwd: Path | None = None, ok: bool = True) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
+        environment.pop("PYTHONPATH", None)
+        ended = subprocess.run(command, cwd=cwd or self.folder, env=environment, capture_output=True, text=True)
+        assert not ok or ended.returncode == 0, ended.stdout + ended.stderr
+        return ended
+
+    def commit(self, message: str) -> None:
+        self.run("git", "add", "-A")
+        self.run("git", "commit", "-qm", message)
+
+    def dvc(self, *arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
+        return self.run("dvc", *arguments, ok=ok)
+
+    def stages_run(self, *arguments: str) -> set[str]:
+        """Run DVC and tell which stages were executed."""
+        return set(re.findall(r"Running stage '([^']+)'", self.dvc(*arguments).stdout))
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    made = Clone(tmp_path_factory.mktemp("clone"))
+    executed = made.stages_run("repro")
+    each = {f"{stage}@{cell}" for stage in ("train", "evaluate") for cell in CELLS}
+    assert executed == {"check", "download@digits", "split@digits", "headline", "compare", "report", *each}
+    made.commit("results")
+    return made
+
+
+@pytest.fixture
+def clean(clone: Clone) -> Clone:
+    """The clone as committed, with everything up to date."""
+    clone.run("git", "checkout", "-q", ".")
+    clone.run("git", "clean", "-fdq")
+    clone.dvc("checkout", "-q", "--force", ok=False)
+    return clone
+
+
+def test_a_second_run_executes_nothing_and_changes_nothing(clean: Clone) -> None:
+    assert clean.stages_run("repro") == set()
+    assert clean.run("git", "status", "--porcelain").stdout == ""
+
+
+def test_the_report_holds_every_cell_and_calls_it_reduced(clean: Clone) -> None:
+    text = (clean.folder / "reports" / "report.html").read_text(encoding="utf-8")
+    html5lib.HTMLParser(strict=False).parse(text)
+    assert "reduced run" in text.lower()
+    cells = pd.read_csv(clean.folder / "reports" / "tables" / "cells.csv")
+    assert set(cells.key) == CELLS
+    assert set(cells.scale) == {"reduced run"}
+    for key, accuracy in zip(cells.key, cells.test_accuracy, strict=True):
+        metrics = json.loads((clean.folder / "results" / "runs" / key / "metrics.json").read_text())
+        assert accuracy == metrics["seeds"][0]["accuracy"]
+        assert f"{accuracy:.4f}" in text
+    loaded = re.findall(r'<(?:img|script|link|iframe)\b[^>]*?\b(?:src|href)="([^"]*)"', text)
+    assert loaded
+    assert all(address.startswith("data:") for address in loaded)
+
+
+def test_asking_for_another_depth_of_the_grid_runs_only_its_headline(clean: Clone) -> None:
+    assert clean.stages_run("exp", "run", "-S", "depth=7") == {"check", "headline"}
+    metrics = json.loads((clean.folder / "results" / "runs" / "digits-recurnet1-7" / "metrics.json").read_text())
+    assert json.loads((clean.folder / "headline.json").read_text())["test_accuracy"] == metrics["seeds"][0]["accuracy"]
+
+
+def test_a_depth_beyond_the_grid_trains_only_what_is_new(clean: Clone) -> None:
+    new = {f"{stage}@digits-{name}-9" for stage in ("train", "evaluate") for name in ("recurnet1", "recurnet2")}
+    assert clean.stages_run("exp", "run", "-S", "depth=9") == {"check", *new, "headline", "compare", "report"}
+
+
+def test_one_changed_model_option_retrains_that_model_alone(clean: Clone) -> None:
+    executed = clean.stages_run(
+        "exp", "run", "-S", "recurnets.models.recurnet1.head_every_iterate=false", "-S", "depth=5", "headline"
+    )
+    assert executed == {"check", "train@digits-recurnet1-5", "evaluate@digits-recurnet1-5", "headline"}
+
+
+def test_metrics_diff_between_branches_is_a_handful_of_rows(clean: Clone) -> None:
+    clean.run("git", "checkout", "-qb", "deeper")
+    clean.stages_run("exp", "run", "-S", "depth=8")
+    clean.commit("depth 8")
+    rows = json.loads(clean.dvc("metrics", "diff", "main", "--json").stdout)
+    clean.run("git", "checkout", "-q", "main")
+    assert set(rows) == {"headline.json"}
+    assert 1 <= len(rows["headline.json"]) <= 8
+
+
+def test_plots_and_experiments_can_be_shown(clean: Clone) -> None:
+    page = clean.dvc("plots", "show").stdout
+    assert "index.html" in page
+    assert "headline.json" in clean.dvc("metrics", "show").stdout
+    assert "test_accuracy" in clean.dvc("exp", "show", "--csv").stdout
+
+
+@pytest.mark.parametrize(
+    ("assignment", "words"),
+    [
+        ("depth=3", "error: params.yaml: key 'depth': input should be greater than or equal to 4"),
+        ("dataset=imagenet", "error: params.yaml: unknown dataset 'imagenet'"),
+        ("architecture=vgg", "error: params.yaml: unknown architecture 'vgg'"),
+        (
+            "recurnets.recipe.optimizer.lr=-1",
+            "error: params.yaml: key 'recurnets.recipe.optimizer.lr': input should be",
+        ),
+        ("+depht=5", "error: params.yaml: unknown key 'depht'"),
+    ],
+)
+def test_a_bad_parameter_stops_the_pipeline_at_once_and_leaves_it_usable(
+    clean: Clone, assignment: str, words: str
+) -> None:
+    ended = clean.dvc("exp", "run", "-S", assignment, ok=False)
+    assert ended.returncode != 0
+    assert words in ended.stderr
+    clean.run("git", "checkout", "-q", ".")
+    # The report is in neither git nor the cache, so it may have to be rendered again.
+    assert clean.stages_run("repro") <= {"check", "compare", "report"}
+
+
+def test_damaged_weights_are_restored_or_trained_again(clean: Clone) -> None:
+    path = clean.folder / "runs" / "digits-recurnet1-4" / "weights" / "seed-0.safetensors"
+    good = path.read_bytes()
+    path.chmod(0o644)
+    path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    ended = clean.run(
+        sys.executable, "-m", "stages.evaluate", ".", "digits", "recurnet1", "4", ok=False
+    )  # without DVC's care
+    assert ended.returncode == 1
+    assert "seed-0.safetensors is damaged" in ended.stderr
+    clean.dvc("repro")
+    assert path.read_bytes() == good
