@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from stages.arrays import Part, noise
-from stages.batches import load_images, steps_per_epoch, ordered_batches, training_batches
+from stages.batches import load_images, ordered_batches, steps_per_epoch, training_batches
 from stages.params import Transform
 from stages.streams import numpy_stream
 from stages.vision import load_torchvision

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-from models.registry import build
 from torch import nn
 from torch.nn import functional as F
 
+from models.registry import build
 from stages.arrays import read_split
 from stages.batches import Images, load_images, training_batches
 from stages.engine import History, Hooks, learning_rate, train
@@ -96,15 +96,15 @@ def test_a_continued_run_ends_bit_for_bit_like_an_uninterrupted_one(
 ) -> None:
     whole, history = run(data)
 
-    class Killed(Exception):
+    class KilledError(Exception):
         pass
 
     def interrupt(_history: History, state: dict[str, Any]) -> None:
         if state["epoch"] == stop:
             torch.save(state, tmp_path / "state.pt")
-            raise Killed
+            raise KilledError
 
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         run(data, hooks=Hooks(epoch=interrupt))
     torch.manual_seed(123)  # another process has another global state
     continued, joined = run(data, resume=torch.load(tmp_path / "state.pt", weights_only=True))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from models.registry import UnknownModelError, build, check_options, models
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.registry import UnknownModelError, build, check_options, models
 from stages.evaluate import macs
 
 DEPTHS = (4, 5, 6, 7, 8)
