@@ -35,6 +35,11 @@ environment: .venv/complete
 		--constraint requirements.lock --requirement pyproject.toml --extra test
 	@touch $@
 
+# torch's CPU-only build (2.13.0+cpu; Linux, x86-64, Python 3.11) is not on the package index; its hash is added, so that
+# a folder of wheels may serve it.
+TORCH_CPU_SHA256 := 6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b
+
 lock: environment
 	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-annotate --no-emit-index-url \
 		--custom-compile-command "make lock" --extra test pyproject.toml --output-file requirements.lock
+	sed -i.old 's|^torch==.*|& \n    --hash=sha256:$(TORCH_CPU_SHA256) \\|; s|\\ $$|\\|' requirements.lock && rm requirements.lock.old
