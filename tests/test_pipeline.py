@@ -87,7 +87,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 @pytest.fixture
 def clean(clone: Clone) -> Clone:
     """The clone as committed, with everything up to date."""
-    clone.run("git", "checkout", "-q", ".")
+    clone.run("git", "reset", "-q", "--hard")
     clone.run("git", "clean", "-fdq")
     clone.dvc("checkout", "-q", "--force", ok=False)
     return clone
@@ -168,7 +168,7 @@ def test_a_bad_parameter_stops_the_pipeline_at_once_and_leaves_it_usable(
     ended = clean.dvc("exp", "run", "-S", assignment, ok=False)
     assert ended.returncode != 0
     assert words in ended.stderr
-    clean.run("git", "checkout", "-q", ".")
+    clean.run("git", "reset", "-q", "--hard")
     # The report is in neither git nor the cache, so it may have to be rendered again.
     assert clean.stages_run("repro") <= {"check", "compare", "report"}
 
