@@ -71,13 +71,3 @@ def server(tmp_path: Path) -> Iterator[tuple[str, Path, list[str]]]:
         yield f"http://127.0.0.1:{http.server_port}", folder, Quiet.asked
         http.shutdown()
         thread.join(5)
-
-
-def fill(folder: Path, files: dict[str, bytes]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}

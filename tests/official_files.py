@@ -6,8 +6,9 @@ import gzip
 import hashlib
 import io
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ def idx(values: np.ndarray) -> bytes:
     return struct.pack(f">HBB{values.ndim}I", 0, 8, values.ndim, *values.shape) + values.astype(np.uint8).tobytes()
 
 
-def cifar_batch(images: np.ndarray, labels: Sequence[int]) -> bytes:
+def cifar_batch(images: np.ndarray, labels: Iterable[int]) -> bytes:
     """A python batch of images (N, 32, 32, 3), pickled by protocol 2 as Python 2 did (NumPy data as a byte string)."""
 
     def text(value: bytes) -> bytes:
@@ -95,3 +96,13 @@ def pin(monkeypatch: pytest.MonkeyPatch, dataset: str, files: Mapping[str, bytes
         monkeypatch.setitem(known.CIFAR10.meta, "md5", md5(files["batches.meta"]))
         monkeypatch.setattr(known.CIFAR10, "tgz_md5", md5(archive))
         monkeypatch.setattr(download, "ARCHIVE", official("cifar-10-python.tar.gz", archive))
+
+
+def fill(folder: Path, files: dict[str, bytes]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}

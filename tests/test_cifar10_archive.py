@@ -11,8 +11,7 @@ import pytest
 from stages import download
 from stages.errors import StageError
 from stages.layout import Layout
-from tests.loopback import contents, fill
-from tests.official_files import pin, small
+from tests.official_files import contents, fill, pin, small
 
 pytest_plugins = ("tests.loopback",)
 pytestmark = pytest.mark.usefixtures("no_network")

@@ -16,8 +16,7 @@ from stages import download
 from stages.datasets import DATASETS
 from stages.errors import StageError, run_stage
 from stages.layout import Layout
-from tests.loopback import contents, fill
-from tests.official_files import pin, small
+from tests.official_files import contents, fill, pin, small
 
 pytest_plugins = ("tests.loopback",)
 pytestmark = pytest.mark.usefixtures("no_network")
