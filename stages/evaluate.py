@@ -9,7 +9,6 @@ pass: ``macs`` as needed for a prediction, ``training_macs`` as executed in trai
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,8 +29,8 @@ from stages.errors import StageError, run_stage
 from stages.files import atomic_folder, write_json, write_text
 from stages.layout import Layout
 from stages.metrics import per_class, summary
-from stages.params import Cell, Compute, load_params
-from stages.train import check_cell
+from stages.params import Cell, Compute
+from stages.train import cell_command, check_cell
 from stages.weights import load_weights
 
 
@@ -114,15 +113,7 @@ def _predictions(logits: Tensor, labels: Tensor) -> str:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("home", type=Path, help="folder with params.yaml: . or full")
-    parser.add_argument("dataset")
-    parser.add_argument("architecture")
-    parser.add_argument("depth", type=int)
-    arguments = parser.parse_args()
-    layout = Layout(arguments.home)
-    params = load_params(layout.params)
-    run(params.cell(arguments.dataset, arguments.architecture, arguments.depth), params.compute, layout)
+    cell_command(__doc__, run)
 
 
 if __name__ == "__main__":

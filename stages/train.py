@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -125,17 +126,22 @@ def _csv(rows: list[dict[str, float]]) -> str:
     return text.getvalue()
 
 
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def cell_command(description: str | None, stage: Callable[[Cell, Compute, Layout], None]) -> None:
+    """The command line of a stage that works on one cell: HOME DATASET ARCHITECTURE DEPTH."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("home", type=Path, help="folder with params.yaml: . or full")
-    parser.add_argument("dataset")
-    parser.add_argument("architecture")
-    parser.add_argument("depth", type=int)
+    parser.add_argument("dataset", help="a dataset of params.yaml, for instance mnist")
+    parser.add_argument("architecture", help="recurnet1 or recurnet2")
+    parser.add_argument("depth", type=int, help="4 or more; the recurrent block runs depth - 3 times")
     arguments = parser.parse_args()
     layout = Layout(arguments.home)
     params = load_params(layout.params)
-    run(params.cell(arguments.dataset, arguments.architecture, arguments.depth), params.compute, layout)
+    stage(params.cell(arguments.dataset, arguments.architecture, arguments.depth), params.compute, layout)
+
+
+def main() -> None:
+    """Command line."""
+    cell_command(__doc__, run)
 
 
 if __name__ == "__main__":

@@ -102,6 +102,10 @@ def clean(clone: Clone) -> Clone:
     return clone
 
 
+def test_the_full_pipeline_is_the_same_pipeline() -> None:
+    assert (REPOSITORY / "full" / "dvc.yaml").read_bytes() == (REPOSITORY / "dvc.yaml").read_bytes()
+
+
 def test_a_second_run_executes_nothing_and_changes_nothing(clean: Clone) -> None:
     assert clean.stages_run("repro") == set()
     assert clean.run("git", "status", "--porcelain").stdout == ""
@@ -155,7 +159,10 @@ def test_plots_and_experiments_can_be_shown(clean: Clone) -> None:
     page = clean.dvc("plots", "show").stdout
     assert "index.html" in page
     assert "headline.json" in clean.dvc("metrics", "show").stdout
-    assert "test_accuracy" in clean.dvc("exp", "show", "--csv").stdout
+    commits = {entry["rev"]: entry for entry in json.loads(clean.dvc("exp", "show", "--json").stdout)}
+    head = clean.run("git", "rev-parse", "HEAD").stdout.strip()
+    assert commits[head]["error"] is None
+    assert commits[head]["data"]["metrics"]["headline.json"]["data"]["parameters"] > 0
 
 
 @pytest.mark.parametrize(
