@@ -117,5 +117,5 @@ def read_official(dataset: str, folder: Path) -> Source:
         if len(part.labels) != count:
             raise damaged(folder, f"a {name} part of {count} images", str(len(part.labels)))
         if not np.isin(part.labels, np.arange(len(facts.classes))).all():
-            raise damaged(folder, f"{name} labels 0..{len(facts.classes) - 1}", f"others up to {part.labels.max()}")
+            raise damaged(folder, f"{name} labels 0..{len(facts.classes) - 1}", f"others up to {np.max(part.labels)}")
     return Source(facts.classes, train, test)
