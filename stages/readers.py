@@ -98,6 +98,7 @@ def read_svhn(path: Path) -> Part:
     expected = "a MATLAB 5 file with X (uint8, 32 x 32 x 3 x N) and y (N x 1, values 1..10)"
     try:
         content = loadmat(path, variable_names=("X", "y"))
+    # What scipy raises for damaged files; NotImplementedError for MATLAB 7.3, which it does not read.
     except (MatReadError, ValueError, TypeError, NotImplementedError, EOFError, OSError, zlib.error) as error:
         raise damaged(path, expected, f"one that cannot be read ({error})") from None
     if missing := [name for name in ("X", "y") if name not in content]:
