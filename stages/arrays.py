@@ -4,15 +4,20 @@ A folder with, for each part ``train`` and ``test``:
 
 - ``<part>_images.npy``: uint8, shape (N, height, width, channels), 0..255, C order, memory-mappable;
 - ``<part>_labels.npy``: int64, shape (N,), 0..classes-1;
-- ``<part>_sigma.npy``, only where there are noisy copies: float32, shape (N,), the standard deviation of the Gaussian
-  noise of each image in the pixel scale 0..1 (0 for a clean one). The noise itself is unbounded, so it cannot be stored
-  in uint8; :func:`noise` draws it, always the same;
+
+where the training images depend on a seed, for every seed what it draws from them:
+
+- ``draw-<seed>_index.npy``: int64, shape (M,), positions in ``train_images``; an image may occur more than once;
+- ``draw-<seed>_sigma.npy``: float32, shape (M,), the standard deviation of the Gaussian noise of each in the pixel
+  scale 0..1 (0 for none). The noise itself is unbounded, so it cannot be stored in uint8; :func:`noise` draws it from
+  sigma and seed, always the same;
 
 and ``dataset.json``: name, class names, counts, the split's parameters, and the SHA-256 of every array file.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +33,7 @@ PARTS = ("train", "test")
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a split. ``images`` and ``labels`` as in the module's docstring; ``sigma`` None when all is clean."""
+    """Images and labels as in the module's docstring. ``sigma`` is None where nothing is a copy with noise."""
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
@@ -36,14 +41,35 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Draw:
+    """What a seed draws from the training images; arrays as in the module's docstring."""
+
+    index: NDArray[np.int64]
+    sigma: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class SplitData:
-    """A split as read from disk; images are memory-mapped. ``digest``: SHA-256 over the digests of its arrays."""
+    """A split as read from disk; images are memory-mapped. ``digest``: SHA-256 over the digests of its arrays.
+
+    ``pool``: the images that training draws from; all of them, where there are no ``draws``.
+    """
 
     name: str
     classes: tuple[str, ...]
-    train: Part
+    pool: Part
     test: Part
+    draws: Mapping[int, Draw]
     digest: str
+
+    def train(self, seed: int) -> Part:
+        """The training part of a seed; a :class:`StageError` if the split was not drawn for it."""
+        if not self.draws:
+            return self.pool
+        if seed not in self.draws:
+            raise StageError(f"{self.name} was drawn for seeds {', '.join(map(str, self.draws))}, not for {seed}.")
+        draw = self.draws[seed]
+        return Part(self.pool.images[draw.index], self.pool.labels[draw.index], draw.sigma)
 
 
 def noise(sigma: NDArray[np.float32], shape: tuple[int, ...], seed: int) -> NDArray[np.float32]:
@@ -72,11 +98,12 @@ def read_split(folder: Path, *, verify: bool = True) -> SplitData:
             raise StageError(
                 f"{path} is damaged: SHA-256 {expected} was expected, {found} was found; delete it and run `dvc repro`."
             )
-    parts = {part: _read_part(folder, part, f"{part}_sigma.npy" in digests) for part in PARTS}
-    return SplitData(about["name"], tuple(about["classes"]), parts["train"], parts["test"], about["digest"])
-
-
-def _read_part(folder: Path, part: str, noisy: bool) -> Part:
-    images = np.load(folder / f"{part}_images.npy", mmap_mode="r")
-    labels = np.load(folder / f"{part}_labels.npy")
-    return Part(images, labels, np.load(folder / f"{part}_sigma.npy") if noisy else None)
+    pool, test = (
+        Part(np.load(folder / f"{part}_images.npy", mmap_mode="r"), np.load(folder / f"{part}_labels.npy"))
+        for part in PARTS
+    )
+    draws = {
+        seed: Draw(np.load(folder / f"draw-{seed}_index.npy"), np.load(folder / f"draw-{seed}_sigma.npy"))
+        for seed in about["draws"]
+    }
+    return SplitData(about["name"], tuple(about["classes"]), pool, test, draws, about["digest"])

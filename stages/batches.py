@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -24,11 +25,13 @@ class Images:
     """A part of a split on a device.
 
     ``pixels``: uint8, shape (N, height, width, channels), zero-padded by ``padding`` on each side. ``labels``: int64,
-    shape (N,). ``noise``: float32 like ``pixels``, in the scale 0..1, or None. ``mean``, ``std``: float32, (channels,).
+    shape (N,). ``environments``: int64, shape (N,), 1 for a copy with noise, else 0. ``noise``: float32 like
+    ``pixels``, in the scale 0..1, or None. ``mean``, ``std``: float32, (channels,).
     """
 
     pixels: Tensor
     labels: Tensor
+    environments: Tensor
     noise: Tensor | None
     mean: Tensor
     std: Tensor
@@ -44,6 +47,14 @@ class Images:
         return self.pixels.shape[1] - 2 * self.padding, self.pixels.shape[2] - 2 * self.padding
 
 
+class Batch(NamedTuple):
+    """Images float32 (B, channels, height, width), labels int64 (B,), environments int64 (B,)."""
+
+    pixels: Tensor
+    labels: Tensor
+    environments: Tensor
+
+
 def load_images(part: Part, transform: Transform, device: torch.device, *, training: bool, noise_seed: int) -> Images:
     """Bring a part of a split onto ``device``. Only training images are ever padded, cropped or flipped.
 
@@ -52,7 +63,8 @@ def load_images(part: Part, transform: Transform, device: torch.device, *, train
     if len(transform.mean) != part.images.shape[3]:
         raise ValueError(f"mean has {len(transform.mean)} entries, but the images have {part.images.shape[3]} channels")
     images = np.asarray(part.images)
-    drawn = None if part.sigma is None else noise(part.sigma, images.shape[1:], noise_seed)
+    sigma = np.zeros(len(images), np.float32) if part.sigma is None else part.sigma
+    drawn = noise(sigma, images.shape[1:], noise_seed) if sigma.any() else None
     if transform.resize is not None and transform.resize != images.shape[1]:
         if drawn is not None:
             raise ValueError("noisy copies cannot be resized: the noise belongs to the original pixels")
@@ -62,6 +74,7 @@ def load_images(part: Part, transform: Transform, device: torch.device, *, train
     return Images(
         pixels=torch.from_numpy(np.pad(images, border) if padding else images.copy()).to(device),
         labels=torch.from_numpy(part.labels).to(device),
+        environments=torch.from_numpy((sigma > 0).astype(np.int64)).to(device),
         noise=None if drawn is None else torch.from_numpy(np.pad(drawn, border)).to(device),
         mean=torch.tensor(transform.mean, device=device),
         std=torch.tensor(transform.std, device=device),
@@ -88,25 +101,35 @@ def steps_per_epoch(count: int, recipe: Recipe) -> int:
     return whole if recipe.drop_last or rest == 0 else whole + 1
 
 
-def training_batches(images: Images, recipe: Recipe, seed: int, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """The batches of one training epoch: images float32 (B, channels, height, width), labels int64 (B,)."""
+def training_batches(images: Images, recipe: Recipe, seed: int, epoch: int) -> Iterator[Batch]:
+    """The batches of one training epoch."""
     count, device = len(images), images.pixels.device
-    order = torch.randperm(count, generator=_generator("order", seed, epoch)).to(device)
+    order = _order(images, recipe, _generator("order", seed, epoch)).to(device)
     draws = _generator("augmentation", seed, epoch)
     shifts = torch.randint(0, 2 * images.padding + 1, (count, 2), generator=draws).to(device)
     flips = (torch.rand(count, generator=draws) < 0.5).to(device) & images.flip
     for step in range(steps_per_epoch(count, recipe)):
         chosen = slice(step * recipe.batch_size, (step + 1) * recipe.batch_size)
         index = order[chosen]
-        yield _window(images, index, shifts[chosen], flips[chosen]), images.labels[index]
+        pixels = _window(images, index, shifts[chosen], flips[chosen])
+        yield Batch(pixels, images.labels[index], images.environments[index])
 
 
-def ordered_batches(images: Images, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """All images in order, unchanged but for normalisation; shapes as in :func:`training_batches`."""
+def _order(images: Images, recipe: Recipe, draws: torch.Generator) -> Tensor:
+    count = len(images)
+    if recipe.sampling == "shuffled":
+        return torch.randperm(count, generator=draws)
+    labels = images.labels.cpu()
+    return torch.multinomial(1 / labels.bincount()[labels], count, replacement=True, generator=draws)
+
+
+def ordered_batches(images: Images, batch_size: int) -> Iterator[Batch]:
+    """All images in order, unchanged but for normalisation."""
     for start in range(0, len(images), batch_size):
         chosen = slice(start, start + batch_size)
         extra = None if images.noise is None else images.noise[chosen]
-        yield _normalise(images, images.pixels[chosen], extra), images.labels[chosen]
+        pixels = _normalise(images, images.pixels[chosen], extra)
+        yield Batch(pixels, images.labels[chosen], images.environments[chosen])
 
 
 def _window(images: Images, index: Tensor, shifts: Tensor, flips: Tensor) -> Tensor:

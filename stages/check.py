@@ -11,20 +11,25 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from models.registry import UnknownModelError, check_options
+from models.registry import UnknownModelError, check_options, models
 from stages.errors import StageError, run_stage
 from stages.files import write_text
 from stages.layout import Layout
-from stages.params import Params, load_params
+from stages.params import Model, Params, load_params
 
 
 def run(params: Params, source: Path) -> None:
-    """A :class:`StageError` names the file and key of an architecture or option that does not exist."""
-    for architecture, options in params.recurnets.models.items():
+    """A :class:`StageError` names the file and key of an architecture, option or model file that does not exist."""
+    grid = params.recurnets.models
+    named = {f"recurnets.models.{name}": Model(file="recurnets", name=name, options=grid[name]) for name in grid}
+    named |= {f"runs.{key}.model": run.model for key, run in params.runs.items()}
+    for key, model in named.items():
         try:
-            check_options(architecture, options)
+            check_options(model.name, model.options)
         except UnknownModelError as error:
-            raise StageError(f"{source}: key 'recurnets.models.{architecture}': {error}.") from None
+            raise StageError(f"{source}: key '{key}': {error}.") from None
+        if (file := models()[model.name].__module__.removeprefix("models.")) != model.file:
+            raise StageError(f"{source}: key '{key}': {model.name} is in models/{file}.py, not models/{model.file}.py.")
 
 
 def main() -> None:

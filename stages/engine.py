@@ -20,16 +20,18 @@ from torch.nn import functional as F
 
 from stages.batches import Images, ordered_batches, training_batches
 from stages.errors import StageError
-from stages.metrics import AVERAGES, METRICS, summary
-from stages.params import Recipe, WarmupMilestones
+from stages.metrics import AVERAGES, METRICS, per_class, summary
+from stages.objectives import Criterion, criterion
+from stages.params import Adam, Recipe, Steps, WarmupMilestones
 from stages.streams import stream_seed
 
 
 @dataclass
 class History:
-    """What is recorded, a row per epoch. ``curves`` decide nothing but on the recipe; ``timing`` is wall time."""
+    """What is recorded: a row per epoch, in ``class_curves`` one per epoch and label; ``timing`` is wall time."""
 
     curves: list[dict[str, float]] = field(default_factory=list)
+    class_curves: list[dict[str, float]] = field(default_factory=list)
     timing: list[dict[str, float]] = field(default_factory=list)
 
 
@@ -41,8 +43,24 @@ class Hooks:
     epoch: Callable[[History, dict[str, Any]], None] = lambda _history, _state: None
 
 
-def learning_rate(schedule: WarmupMilestones, base: float, epoch: int) -> float:
+@dataclass(frozen=True)
+class Measured:
+    """A model on a set of images, in evaluation.
+
+    ``loss``: mean cross-entropy per image. ``loss_sum``: sum over batches of their mean cross-entropy, the scale of
+    mnist-rnn. ``confusion``: int64, rows true, columns predicted. ``logits``: float32, (N, classes), on the CPU.
+    """
+
+    loss: float
+    loss_sum: float
+    confusion: NDArray[np.int64]
+    logits: Tensor
+
+
+def learning_rate(schedule: WarmupMilestones | Steps, base: float, epoch: int) -> float:
     """The learning rate of a whole epoch (0-based)."""
+    if isinstance(schedule, Steps):
+        return base * schedule.gamma ** (epoch // schedule.period)
     rate = base * schedule.gamma ** sum(epoch >= milestone for milestone in schedule.milestones)
     if epoch < schedule.warmup_epochs:
         rate *= 1 - math.exp(-(epoch + 1) / schedule.warmup_period)
@@ -56,13 +74,15 @@ def train(
     recipe: Recipe,
     seed: int,
     *,
+    classes: int,
     channels_last: bool = True,
     resume: dict[str, Any] | None = None,
     hooks: Hooks | None = None,
 ) -> tuple[nn.Module, History]:
     """Train what ``build`` returns and give back the model after the last epoch, with its history.
 
-    ``resume`` is a state that an earlier ``hooks.epoch`` was given. The global random state of torch is left as it was.
+    ``classes``: how many labels there are. ``resume`` is a state that an earlier ``hooks.epoch`` was given. The global
+    random state of torch is left as it was.
     Raises :class:`StageError` when the training loss is no longer finite.
     """
     hooks = hooks or Hooks()
@@ -77,29 +97,43 @@ def train(
         if resume is not None:
             model.load_state_dict(resume["model"])
             optimizer.load_state_dict(resume["optimizer"])
-            history, first = History(resume["curves"], resume["timing"]), resume["epoch"] + 1
+            history, first = History(**resume["history"]), resume["epoch"] + 1
+        minimise = criterion(recipe.objective, train_images.labels.bincount(minlength=classes))
         for epoch in range(first, recipe.epochs):
-            _epoch(model, optimizer, train_images, test_images, recipe, seed, epoch, history, hooks)
+            _epoch(model, optimizer, minimise, train_images, test_images, recipe, seed, epoch, history, hooks)
             state = {"epoch": epoch, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
-            hooks.epoch(history, {**state, "curves": history.curves, "timing": history.timing})
+            hooks.epoch(history, {**state, "history": vars(history)})
     return model, history
 
 
-def measure(model: nn.Module, images: Images, batch_size: int) -> tuple[float, NDArray[np.int64], Tensor]:
-    """Mean cross-entropy, confusion matrix (rows true, columns predicted) and logits (N, classes), in evaluation."""
+def measure(model: nn.Module, images: Images, batch_size: int) -> Measured:
+    """What the model makes of ``images``, in order, ``batch_size`` at a time."""
     model.eval()
     with torch.inference_mode():
-        logits = torch.cat([model(pixels) for pixels, _ in ordered_batches(images, batch_size)])
-        loss = F.cross_entropy(logits, images.labels)
-        classes = logits.shape[1]
-        pairs = images.labels * classes + logits.argmax(dim=1)
-        confusion = torch.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
-    return loss.item(), confusion.cpu().numpy(), logits.cpu()
+        logits = torch.cat([model(batch.pixels) for batch in ordered_batches(images, batch_size)])
+        losses = F.cross_entropy(logits, images.labels, reduction="none").double()
+        loss_sum = torch.stack([batch.mean() for batch in losses.split(batch_size)]).sum()
+        confusion = _confusion(images.labels, logits.argmax(dim=1), logits.shape[1])
+    return Measured(losses.mean().item(), loss_sum.item(), confusion.cpu().numpy(), logits.cpu())
+
+
+def _confusion(true: Tensor, predicted: Tensor, classes: int) -> Tensor:
+    return torch.bincount(true * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """An epoch's running values, in training mode: sum over steps of the objective, steps, and confusion matrix."""
+
+    loss_sum: float
+    steps: int
+    confusion: NDArray[np.int64]
 
 
 def _epoch(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
+    minimise: Criterion,
     train_images: Images,
     test_images: Images,
     recipe: Recipe,
@@ -112,70 +146,77 @@ def _epoch(
     for group in optimizer.param_groups:
         group["lr"] = rate
     started = time.perf_counter()
-    train_loss, train_accuracy = _train_epoch(model, optimizer, train_images, recipe, seed, epoch, hooks)
-    trained = time.perf_counter()
-    test_loss, confusion, _ = measure(model, test_images, recipe.test_batch_size)
-    scores = summary(confusion)
+    trained = _train_epoch(model, optimizer, minimise, train_images, recipe, seed, epoch, hooks)
+    between = time.perf_counter()
+    measured = measure(model, test_images, recipe.test_batch_size)
+    tested, running = summary(measured.confusion), per_class(trained.confusion)["recall"]
     history.curves.append(
         {
             "seed": seed,
             "epoch": epoch,
             "learning_rate": rate,
-            "train_loss": train_loss,
-            "train_accuracy": train_accuracy,
-            "test_loss": test_loss,
-            "test_accuracy": scores["accuracy"],
-            **{f"test_{metric}_{average}": scores[f"{metric}_{average}"] for average in AVERAGES for metric in METRICS},
+            "train_loss": trained.loss_sum / trained.steps,
+            "train_loss_sum": trained.loss_sum,
+            "train_accuracy": summary(trained.confusion)["accuracy"],
+            "test_loss": measured.loss,
+            "test_loss_sum": measured.loss_sum,
+            "test_accuracy": tested["accuracy"],
+            **{f"test_{metric}_{average}": tested[f"{metric}_{average}"] for average in AVERAGES for metric in METRICS},
         }
     )
-    seconds = {"train_seconds": trained - started, "test_seconds": time.perf_counter() - trained}
+    by_label = zip(running.tolist(), per_class(measured.confusion)["recall"].tolist(), strict=True)
+    history.class_curves += [
+        {"seed": seed, "epoch": epoch, "label": label, "train_recall": train, "test_recall": test}
+        for label, (train, test) in enumerate(by_label)
+    ]
+    seconds = {"train_seconds": between - started, "test_seconds": time.perf_counter() - between}
     history.timing.append({"seed": seed, "epoch": epoch, **seconds})
 
 
 def _train_epoch(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
+    minimise: Criterion,
     images: Images,
     recipe: Recipe,
     seed: int,
     epoch: int,
     hooks: Hooks,
-) -> tuple[float, float]:
-    """Mean over batches of the loss, and accuracy over the images seen: running values, in training mode.
-
-    Sums stay on the device until the end of the epoch, so that no step waits for the host.
-    """
+) -> _Trained:
+    """One pass; sums stay on the device until its end, so that no step waits for the host."""
     model.train()
     loss_sum = torch.zeros((), dtype=torch.float64, device=images.pixels.device)
-    correct = torch.zeros((), dtype=torch.int64, device=images.pixels.device)
-    steps = seen = 0
-    for pixels, labels in training_batches(images, recipe, seed, epoch):
+    confusion = torch.zeros((), dtype=torch.int64, device=images.pixels.device)
+    steps = 0
+    for pixels, labels, environments in training_batches(images, recipe, seed, epoch):
         torch.manual_seed(stream_seed("step", seed, epoch, steps))
         logits = model(pixels)
-        loss = F.cross_entropy(logits, labels)
+        loss = minimise(logits, labels, environments)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
         loss_sum += loss.detach()
-        correct += (logits.detach().argmax(dim=1) == labels).sum()
-        steps, seen = steps + 1, seen + len(labels)
+        confusion = confusion + _confusion(labels, logits.detach().argmax(dim=1), logits.shape[1])
+        steps += 1
         hooks.step()
     if steps == 0:
         raise StageError(
             f"{len(images)} training images do not fill one batch of {recipe.batch_size}; "
             "lower recipe.batch_size, or set drop_last to false."
         )
-    mean = loss_sum.item() / steps
-    if not math.isfinite(mean):
+    total = loss_sum.item()
+    if not math.isfinite(total):
         raise StageError(
-            f"the training loss of seed {seed} is {mean} in epoch {epoch}; the last checkpoint is kept. "
+            f"the training loss of seed {seed} is {total} in epoch {epoch}; the last checkpoint is kept. "
             "Lower the learning rate, or use another seed."
         )
-    return mean, correct.item() / seen
+    return _Trained(total, steps, confusion.cpu().numpy())
 
 
 def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     options = recipe.optimizer
+    if isinstance(options, Adam):
+        return torch.optim.Adam(model.parameters(), lr=options.lr, eps=options.eps)
     return torch.optim.SGD(
         model.parameters(),
         lr=options.lr,

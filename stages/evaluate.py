@@ -1,15 +1,17 @@
 """Evaluate one trained cell on its test set, from the weights alone.
 
-    python -m stages.evaluate HOME DATASET ARCHITECTURE DEPTH
+    python -m stages.evaluate HOME KEY
 
 writes runs/<key>/predictions/seed-<n>.csv (index, true, predicted, probability of the predicted class), and under
-results/runs/<key>/ metrics.json, per_class.csv and confusion.csv. MACs are torch's own count for one image's forward
-pass: ``macs`` as needed for a prediction, ``training_macs`` as executed in training.
+results/runs/<key>/ metrics.json, per_class.csv, confusion.csv and predicted.csv (a row per test image: its label, and
+what every seed predicts; it stays in git, so that runs can be compared image by image in any clone). MACs are torch's
+own count for one image's forward pass: ``macs`` as needed for a prediction, ``training_macs`` as executed in training.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -39,41 +41,44 @@ def run(cell: Cell, compute: Compute, layout: Layout) -> None:
     check_cell(cell)
     split = read_split(layout.data(cell.dataset))
     device = choose_device(compute)
-    images = load_images(split.test, cell.transform, device, training=False, noise_seed=cell.split.seed)
+    images = load_images(split.test, cell.transform, device, training=False, noise_seed=0)
     model = build(cell.architecture, split.test.images.shape[3], len(split.classes), cell.options).to(device)
     if compute.channels_last:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     scores, classes, confusions = [], [], []
+    predicted = {"true": images.labels.cpu().numpy()}
     with atomic_folder(layout.predictions(cell.key)) as predictions:
         for seed in cell.recipe.seeds:
             _load(model, load_weights(layout.weights(cell.key), seed), layout.weights(cell.key))
-            loss, confusion, logits = measure(model, images, cell.recipe.test_batch_size)
-            scores.append({"seed": seed, "loss": loss, **summary(confusion)})
-            classes.append(_per_class(seed, split, confusion))
-            confusions.append(_long(seed, confusion))
-            write_text(predictions / f"seed-{seed}.csv", _predictions(logits, images.labels.cpu()))
+            measured = measure(model, images, cell.recipe.test_batch_size)
+            losses = {"loss": measured.loss, "loss_sum": measured.loss_sum}
+            scores.append({"seed": seed, **losses, **summary(measured.confusion)})
+            classes.append(_per_class(seed, split, measured.confusion))
+            confusions.append(_long(seed, measured.confusion))
+            predicted[f"seed-{seed}"] = measured.logits.argmax(dim=1).numpy()
+            write_text(predictions / f"seed-{seed}.csv", _predictions(measured.logits, images.labels.cpu()))
     results = layout.results(cell.key)
-    write_json(results / "metrics.json", {"key": cell.key, **_size(model, images), "seeds": scores})
+    about = {"key": cell.key, "classes": len(split.classes), **_size(model, images)}
+    write_json(results / "metrics.json", {**about, "seeds": scores})
     write_text(results / "per_class.csv", pd.concat(classes).to_csv(index=False, lineterminator="\n"))
+    write_text(results / "predicted.csv", pd.DataFrame(predicted).to_csv(index=False, lineterminator="\n"))
     write_text(results / "confusion.csv", pd.concat(confusions).to_csv(index=False, lineterminator="\n"))
 
 
 def macs(model: nn.Module, image: Tensor, *, training: bool) -> int:
     """Multiply-accumulate operations of a forward pass on ``image``, shape (1, channels, height, width).
 
-    Convolutions and matrix products only, as torch counts them. Leaves the model in evaluation mode.
+    Convolutions and matrix products only, as torch counts them, on a copy of the model that holds shapes but no values.
     """
-    state = {name: value.clone() for name, value in model.state_dict().items()}
+    # Two images, since batch normalisation cannot be trained on one value per channel.
+    shapes, pair = deepcopy(model).to("meta").train(training), image.to("meta").expand(2, -1, -1, -1)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        # Two images, since batch normalisation cannot be trained on one value per channel.
-        model.train(training)(image.expand(2, -1, -1, -1))
-    model.load_state_dict(state)
-    model.eval()
+        shapes(pair)
     return counter.get_total_flops() // 4
 
 
 def _size(model: nn.Module, images: Images) -> dict[str, int]:
-    image = torch.zeros(1, images.pixels.shape[3], *images.side, device=images.pixels.device)
+    image = torch.zeros(1, images.pixels.shape[3], *images.side)
     return {
         "parameters": sum(p.numel() for p in model.parameters()),
         "macs": macs(model, image, training=False),

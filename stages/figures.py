@@ -1,10 +1,11 @@
-"""Curves over the epochs: one chart per dataset, architecture and metric, a colour per depth."""
+"""Curves over the epochs, and sweeps: ours, and the authors' own log behind them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 import matplotlib as mpl
@@ -13,130 +14,210 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from stages.papers import Chart
 from stages.results import CellResult
 from stages.svg import SERIES, SOFT, STYLE, new_figure, to_svg
 
-# Column of a cell's curves.csv -> what a reader calls it, and the column of author_log.csv with the same quantity.
-# The authors' weighted recall is not stored twice: it equals their exact test accuracy.
-QUANTITIES = {
-    "test_accuracy": ("test accuracy", "test_accuracy"),
-    "train_accuracy": ("train accuracy", "train_accuracy"),
-    "train_loss": ("train loss", "train_loss"),
-    "test_f1_weighted": ("test F1, weighted", "f1"),
-    "test_precision_weighted": ("test precision, weighted", "precision"),
-    "test_recall_weighted": ("test recall, weighted", "test_accuracy"),
-}
 LEGEND_COLUMNS = 6
 LEGEND: dict[str, Any] = {
     "ncols": LEGEND_COLUMNS, "frameon": False, "fontsize": 8.5, "handlelength": 1.5, "columnspacing": 1.1,
     "borderaxespad": 0.2, "borderpad": 0.2,
 }  # fmt: skip
+AUTHORS: dict[str, Any] = {"linewidth": 0.8, "linestyle": (0, (4, 2))}
+WIDE_RANGE = 100  # a quantity that falls by more than this factor is drawn on a logarithmic axis
 
 
 @dataclass(frozen=True)
-class Curves:
-    """The curves of one chart by depth: ``ours`` one column per seed, ``authors`` one; rows are epochs from 1."""
+class Line:
+    """One quantity of one run over the epochs from 1: ``ours`` a column per seed, ``authors`` their log."""
 
-    ours: dict[int, pd.DataFrame]
-    authors: dict[int, pd.Series[float]]
+    label: str
+    color: str
+    ours: pd.DataFrame | None
+    authors: pd.Series[float] | None
 
-    @property
-    def depths(self) -> list[int]:
-        """All depths with a curve."""
-        return sorted({*self.ours, *self.authors})
+
+@dataclass(frozen=True)
+class Panel:
+    """Lines over one axis of values, called ``quantity``."""
+
+    quantity: str
+    lines: tuple[Line, ...]
+
+
+def quantity(column: str) -> str:
+    """What a reader calls a column of curves.csv: test_f1_weighted -> test F1, weighted."""
+    if column.endswith("_loss_sum"):
+        return f"{column.removesuffix('_loss_sum')} loss, sum over batches"
+    name, _, average = column.replace("_f1_", "_F1_").replace("_", " ").partition(" weighted")
+    return f"{name}, weighted" if column.endswith("_weighted") else name + average
 
 
 def collect(
-    results: Iterable[CellResult], author_log: pd.DataFrame, dataset: str, architecture: str, metric: str
-) -> Curves:
-    """The curves of one chart; ``metric`` is a key of :data:`QUANTITIES`."""
-    ours = {}
-    for result in results:
-        if result.coordinates[:2] == (dataset, architecture):
-            table = result.curves.pivot_table(index="epoch", columns="seed", values=metric)
-            ours[result.coordinates[2]] = table.set_axis(table.index + 1)
-    log = author_log[(author_log["dataset"] == dataset) & (author_log["architecture"] == architecture)]
-    column = QUANTITIES[metric][1]
-    authors = {int(str(depth)): rows.set_index(rows["epoch"] + 1)[column] for depth, rows in log.groupby("depth")}
-    return Curves(ours, authors)
+    chart: Chart, results: Mapping[str, CellResult], author_log: pd.DataFrame, titles: Mapping[str, str]
+) -> list[Panel]:
+    """The panels of a chart. ``titles``: the runs that may be in it, in order, and what they are called."""
+    runs = runs_of(chart, titles)
+    logs = dict(list(author_log.groupby("run")))
+    panels = []
+    for columns in chart.panels:
+        places = [(run, column) for run in runs for column in columns]
+        lines = [_line(results.get(run), logs.get(run), column, _label(run, column, runs, columns, titles), position)
+                 for position, (run, column) in enumerate(places)]  # fmt: skip
+        panels.append(Panel(_axis(columns), tuple(line for line in lines if not _empty(line))))
+    return panels
 
 
-def draw(curves: Curves, metric: str, scale: str) -> str:
-    """The chart as SVG: ours bold (mean over seeds; single seeds faint), the authors' log dashed in the same colour.
+def runs_of(chart: Chart, titles: Mapping[str, str]) -> list[str]:
+    """Which of the runs in ``titles`` a chart shows."""
+    return [run for run in titles if any(fnmatchcase(run, pattern) for pattern in chart.runs)]
+
+
+def _line(result: CellResult | None, log: pd.DataFrame | None, column: str, label: str, position: int) -> Line:
+    ours = authors = None
+    if result is not None:
+        ours = result.curves.pivot_table(index="epoch", columns="seed", values=column)
+        ours = ours.set_axis(ours.index + 1)
+    if log is not None and column in log:
+        authors = log.set_index(log["epoch"] + 1)[column].dropna()
+    return Line(label, SERIES[position % len(SERIES)], ours, authors)
+
+
+def _empty(line: Line) -> bool:
+    return line.ours is None and line.authors is None
+
+
+def _label(run: str, column: str, runs: Sequence[str], columns: Sequence[str], titles: Mapping[str, str]) -> str:
+    part = column.partition("_")[0]
+    if len(columns) == 1:
+        return titles[run]
+    return part if len(runs) == 1 else f"{titles[run]}, {part}"
+
+
+def _axis(columns: Sequence[str]) -> str:
+    if len(columns) == 1:
+        return quantity(columns[0])
+    return quantity(columns[0]).partition(" ")[2]
+
+
+def draw(panels: Sequence[Panel], scale: str) -> str:
+    """The chart as SVG, panels below each other: ours bold (mean over seeds; single seeds faint), the authors' dashed.
 
     ``scale`` names the kind of our runs in the legend. Where ours are much shorter than the authors', the epochs are on
     a logarithmic axis, so that both can be read.
     """
     with mpl.rc_context(STYLE):
-        figure = new_figure(5, 3.5)
-        legend_rows = math.ceil(len(curves.depths) / LEGEND_COLUMNS)
-        bottom = 0.215 + 0.055 * legend_rows
-        axes = figure.add_axes((0.115, bottom, 0.865, 0.975 - bottom))
-        for depth in curves.depths:
-            _draw_depth(axes, curves, depth, color(depth))
-        axes.set_xlabel("epoch", labelpad=2)
-        axes.set_ylabel(QUANTITIES[metric][0])
-        axes.grid(True)
-        axes.tick_params(length=0)
-        axes.spines[["top", "right"]].set_visible(False)
-        _scale_epochs(axes, curves)
-        for handles, bottom in ((_depth_handles(curves), 0.06), (_kind_handles(curves, scale), 0.0)):
-            figure.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, bottom), **LEGEND)
+        lines = {line.label: line for panel in panels for line in panel.lines}
+        legend_rows = math.ceil(len(lines) / LEGEND_COLUMNS)
+        below = 0.75 + 0.19 * legend_rows  # inches under the lowest axes
+        each = 2.65 if len(panels) == 1 else 2.0
+        height = below + each * len(panels) + 0.15 * (len(panels) - 1) + 0.1
+        figure = new_figure(5, height)
+        for position, panel in enumerate(reversed(panels)):
+            bottom = below + position * (each + 0.15)
+            axes = figure.add_axes((0.13, bottom / height, 0.85, each / height))
+            _draw_panel(axes, panel)
+            if position == 0:
+                axes.set_xlabel("epoch", labelpad=2)
+            else:
+                axes.tick_params(labelbottom=False)
+        keys = [Line2D([], [], color=line.color, linewidth=1.9, label=label) for label, line in lines.items()]
+        for handles, bottom in ((keys, 0.21), (_kind_handles(panels, scale), 0.0)):
+            figure.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, bottom / height), **LEGEND)
         return to_svg(figure)
 
 
-def color(depth: int) -> str:
-    """The colour of a depth, the same in every chart."""
-    return SERIES[(depth - 4) % len(SERIES)]
+def _draw_panel(axes: Axes, panel: Panel) -> None:
+    for line in panel.lines:
+        if line.authors is not None:
+            axes.plot(line.authors.index, line.authors, color=line.color, alpha=0.8, **AUTHORS)
+        if line.ours is not None:
+            if line.ours.shape[1] > 1:
+                axes.plot(line.ours.index, line.ours, color=line.color, linewidth=0.6, alpha=0.3)
+            axes.plot(line.ours.index, line.ours.mean(axis="columns"), color=line.color, linewidth=1.9)
+    axes.set_ylabel(panel.quantity)
+    axes.grid(True)
+    axes.tick_params(length=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    low, high = axes.dataLim.intervaly
+    if 0 < low < high / WIDE_RANGE:
+        axes.set_yscale("log")
+        axes.yaxis.set_minor_locator(NullLocator())
+    _scale_epochs(axes, panel.lines)
 
 
-def _draw_depth(axes: Axes, curves: Curves, depth: int, stroke: str) -> None:
-    if (authors := curves.authors.get(depth)) is not None:
-        axes.plot(authors.index, authors, color=stroke, linewidth=0.8, linestyle=(0, (4, 2)), alpha=0.8)
-    if (ours := curves.ours.get(depth)) is not None:
-        if ours.shape[1] > 1:
-            axes.plot(ours.index, ours, color=stroke, linewidth=0.6, alpha=0.3)
-        axes.plot(ours.index, ours.mean(axis="columns"), color=stroke, linewidth=1.9)
-
-
-def _scale_epochs(axes: Axes, curves: Curves) -> None:
-    ours = max((len(table) for table in curves.ours.values()), default=0)
-    authors = max((len(series) for series in curves.authors.values()), default=0)
+def _scale_epochs(axes: Axes, lines: Sequence[Line]) -> None:
+    ours = max((len(line.ours) for line in lines if line.ours is not None), default=0)
+    authors = max((len(line.authors) for line in lines if line.authors is not None), default=0)
     longest = max(ours, authors)
     if 0 < ours < authors / 2:
         axes.set_xscale("log")
-        ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if tick <= longest]
-        axes.xaxis.set_major_locator(FixedLocator(ticks))
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.set_xticklabels([str(tick) for tick in ticks])
+        _ticks(axes, [tick for tick in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if tick <= longest])
         axes.set_xlim(0.93, longest * 1.07)
     else:
         axes.set_xlim(1 - longest * 0.015, longest * 1.015)
 
 
-def _depth_handles(curves: Curves) -> list[Line2D]:
-    return [Line2D([], [], color=color(depth), linewidth=1.9, label=f"depth {depth}") for depth in curves.depths]
+def _ticks(axes: Axes, ticks: Sequence[float]) -> None:
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xticklabels([f"{tick:g}" for tick in ticks])
 
 
-def _kind_handles(curves: Curves, scale: str) -> list[Line2D]:
-    ours = f"ours, {scale}" if curves.ours else "ours: not run"
-    handles = [Line2D([], [], color=SOFT, linewidth=1.9 if curves.ours else 0, label=ours)]
-    if curves.authors:
-        dashed = Line2D([], [], color=SOFT, linewidth=0.8, linestyle=(0, (4, 2)), label="authors' log")
-        handles.append(dashed)
+def _kind_handles(panels: Sequence[Panel], scale: str) -> list[Line2D]:
+    lines = [line for panel in panels for line in panel.lines]
+    there = any(line.ours is not None for line in lines)
+    label = f"ours, {scale}" if there else "ours: not run"
+    handles = [Line2D([], [], color=SOFT, linewidth=1.9 if there else 0, label=label)]
+    if any(line.authors is not None for line in lines):
+        handles.append(Line2D([], [], color=SOFT, label="authors' log", **AUTHORS))
     return handles
 
 
-def describe(curves: Curves, metric: str, scale: str) -> str:
+def describe(panels: Sequence[Panel], scale: str) -> str:
     """What the chart shows, in words, for those who cannot see it."""
-    parts = [f"Line chart over the epochs: {QUANTITIES[metric][0]}."]
-    if curves.ours:
-        means = {depth: table.mean(axis="columns") for depth, table in sorted(curves.ours.items())}
-        last = (f"depth {depth} {mean.iloc[-1]:.4f}" for depth, mean in means.items())
-        parts.append(f"Ours ({scale}) after the last epoch: {', '.join(last)}.")
-    else:
-        parts.append("Ours: not run.")
-    if curves.authors:
-        last = (f"depth {depth} {series.iloc[-1]:.4f}" for depth, series in sorted(curves.authors.items()))
-        parts.append(f"Authors' log after its last epoch: {', '.join(last)}.")
+    parts = ["Line chart over the epochs."]
+    for panel in panels:
+        ours = {line.label: line.ours.mean(axis="columns").iloc[-1] for line in panel.lines if line.ours is not None}
+        authors = {line.label: line.authors.iloc[-1] for line in panel.lines if line.authors is not None}
+        parts.append(f"{panel.quantity[0].upper()}{panel.quantity[1:]}.")
+        parts.append(f"Ours ({scale}) after the last epoch: {_listed(ours)}." if ours else "Ours: not run.")
+        if authors:
+            parts.append(f"Authors' log after its last epoch: {_listed(authors)}.")
     return " ".join(parts)
+
+
+def _listed(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{label} {value:.4f}" for label, value in values.items())
+
+
+SWEPT = {"labels_accuracy": "accuracy on the labels", "test_accuracy": "test accuracy", "test_f1_macro": "macro F1"}
+
+
+def draw_sweep(rows: Sequence[Mapping[str, str]], axis: str) -> str:
+    """A sweep as SVG, from the rows of its table, over a logarithmic axis."""
+    with mpl.rc_context(STYLE):
+        figure = new_figure(5, 3.5)
+        axes = figure.add_axes((0.13, 0.27, 0.85, 0.7))
+        there = [row for row in rows if row["test_accuracy"]]
+        points = [float(row["point"]) for row in there]
+        for (column, label), color in zip(SWEPT.items(), SERIES, strict=False):
+            axes.plot(points, [float(row[column]) for row in there], color=color, label=label, linewidth=1.9)
+        axes.set_xscale("log")
+        _ticks(axes, [float(row["point"]) for row in rows])
+        axes.set_xlabel(axis, labelpad=3)
+        axes.grid(True)
+        axes.tick_params(length=0)
+        axes.spines[["top", "right"]].set_visible(False)
+        figure.legend(loc="lower center", bbox_to_anchor=(0.5, 0.0), **LEGEND)
+        return to_svg(figure)
+
+
+def describe_sweep(rows: Sequence[Mapping[str, str]], axis: str) -> str:
+    """A sweep in words."""
+    values = (
+        f"{float(row['point']):g}: {', '.join(f'{label} {float(row[column]):.4f}' for column, label in SWEPT.items())}"
+        for row in rows
+        if row["test_accuracy"]
+    )
+    return f"Line chart over {axis}. {'; '.join(values)}."

@@ -15,12 +15,12 @@ from stages.results import CellResult, read_cell
 def headline(result: CellResult) -> dict[str, float | int]:
     """Flat numbers of one cell: means over the seeds, fractions 0..1; train_accuracy is that of the last epoch."""
     return {
-        "test_accuracy": result.mean("accuracy"),
-        "test_f1": result.mean("f1_weighted"),
-        "test_precision": result.mean("precision_weighted"),
-        "test_recall": result.mean("recall_weighted"),
-        "test_loss": result.mean("loss"),
-        "train_accuracy": result.final("train_accuracy"),
+        "test_accuracy": result.mean("test_accuracy"),
+        "test_f1": result.mean("test_f1_weighted"),
+        "test_precision": result.mean("test_precision_weighted"),
+        "test_recall": result.mean("test_recall_weighted"),
+        "test_loss": result.mean("test_loss"),
+        "train_accuracy": result.mean("train_accuracy"),
         "parameters": result.metrics.parameters,
         "macs": result.metrics.macs,
     }
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("home", nargs="?", default=Path(), type=Path, help="folder with params.yaml (default: here)")
     layout = Layout(parser.parse_args().home)
     params = load_params(layout.params)
-    cell = params.cell(params.dataset, params.architecture, params.depth)
+    cell = params.cell(params.headline)
     write_json(layout.headline, headline(read_cell(layout, params, cell)))
 
 

@@ -5,23 +5,24 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from stages.compare import CELL_COLUMNS
+from stages.beside import CELL_COLUMNS
 from stages.errors import run_stage
 from stages.layout import Layout
 from stages.tables import read_csv
 
 
 def show(layout: Layout) -> None:
-    """Print a line per cell of ``layout``'s reports/tables/cells.csv, and the path of the report."""
+    """Print a line per run of ``layout``'s reports/tables/*/cells.csv, and the path of the report."""
     from rich.console import Console
     from rich.table import Table
 
-    cells = read_csv(layout.reports / "tables" / "cells.csv", CELL_COLUMNS)
+    tables = sorted((layout.reports / "tables").glob("*/cells.csv"))
+    cells = [row for path in tables for row in read_csv(path, CELL_COLUMNS).to_dict("records")]
     table = Table(title="Measured", title_justify="left")
-    for column, number in (("cell", False), ("scale", False), ("parameters", True), ("MACs, million", True),
+    for column, number in (("run", False), ("scale", False), ("parameters", True), ("MACs, million", True),
                             ("train accuracy", True), ("test accuracy", True), ("seconds", True)):  # fmt: skip
         table.add_column(column, justify="right" if number else "left")
-    for row in cells.to_dict("records"):
+    for row in cells:
         table.add_row(
             row["key"],
             row["scale"],

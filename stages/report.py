@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import argparse
 import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
-from stages.compare import CELL_COLUMNS, DIFFERENCE_COLUMNS, HEADLINE_COLUMNS, PUBLISHED_COLUMNS, table_name
+from stages.beside import CELL_COLUMNS, CLAIM_COLUMNS, DIFFERENCE_COLUMNS, HEADLINE_COLUMNS
 from stages.errors import run_stage
 from stages.files import atomic_folder, read_json, write_text
 from stages.layout import Layout
-from stages.papers import METRICS, PAPERS, Paper, load_author_cells, load_author_log, load_paper
+from stages.papers import PAPERS, ChartGroup, Comparison, Paper, load_author_cost, load_author_log, load_papers, slug
 from stages.params import Params, load_params
-from stages.results import read_results
+from stages.relations import COMPARISON_COLUMNS, STATEMENT_COLUMNS
+from stages.results import Results, read_results
 from stages.svg import FOREGROUND, GRID, SERIES, SOFT
-from stages.views import Drawer, FigureView, dataset_title, diagrams, matrix, read_rows, revision, splits
+from stages.views import (
+    Drawer,
+    FigureView,
+    PublishedTable,
+    Row,
+    SampleView,
+    matrix,
+    published_tables,
+    read_rows,
+    revision,
+    samples,
+)  # fmt: skip
 
 MISSING = "\N{EN DASH}"
 
@@ -28,9 +40,28 @@ def fraction(value: str) -> str:
     return f"{float(value):.4f}" if value else MISSING
 
 
+def measured(value: str, unit: str) -> str:
+    """A number in its unit: fractions to four decimals, counts with thin spaces, losses to four digits."""
+    if not value:
+        return MISSING
+    if unit == "count":
+        return count(round(float(value)))
+    return f"{float(value):.4f}" if unit == "fraction" or float(value) < 10 else f"{float(value):.4g}"
+
+
 def signed(value: str) -> str:
     """A difference to four decimals, with its sign."""
     return f"{float(value):+.4f}".replace("-", "\N{MINUS SIGN}") if value else MISSING
+
+
+def points(value: str) -> str:
+    """A difference between fractions in percentage points, with its sign."""
+    return f"{100 * float(value):+.2f}".replace("-", "\N{MINUS SIGN}") if value else MISSING
+
+
+def epochs(value: str) -> str:
+    """A difference in epochs, with its sign."""
+    return f"{float(value):+.3g}".replace("-", "\N{MINUS SIGN}") if value else MISSING
 
 
 def count(value: str | int) -> str:
@@ -71,49 +102,83 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {f.__name__: f for f in (fraction, signed, count, millions, duration, inline)}
+    filters = (fraction, measured, signed, points, epochs, count, millions, duration, inline, slug)
+    made.filters |= {f.__name__: f for f in filters}
     return made
 
 
-def content(layout: Layout, params: Params, paper: Paper, figures: list[FigureView]) -> dict[str, Any]:
-    """Everything that the templates show; numbers as they stand in the tables, rounded only by the templates."""
-    tables = layout.reports / "tables"
+@dataclass(frozen=True)
+class PaperView:
+    """One document's section: its figures, and its tables as they stand on disk, rounded only by the templates."""
+
+    paper: Paper
+    headline: dict[str, dict[str, Row]]
+    columns: list[str]
+    tables: list[PublishedTable]
+    statements: list[Row]
+    comparisons: list[tuple[Comparison, str, list[Row]]]
+    cells: list[Row]
+    differences: list[Row]
+    cost: tuple[int, float] | None
+    samples: list[SampleView]
+    diagrams: list[FigureView]
+    charts: list[tuple[ChartGroup, list[FigureView]]]
+    own: list[FigureView]
+    sweeps: list[FigureView]
+
+    @property
+    def figures(self) -> list[FigureView]:
+        """All figures that are drawn."""
+        return [*self.diagrams, *(f for _, group in self.charts for f in group), *self.own, *self.sweeps]
+
+    def title_of(self, split: str) -> str:
+        """A split's name as the document writes it."""
+        return self.paper.datasets.get(split, split.capitalize())
+
+
+def view(layout: Layout, paper: Paper, results: Results) -> PaperView:
+    """Read a document's tables back, and draw its figures."""
+    folder, tables = PAPERS / paper.id, layout.reports / "tables" / paper.id
+    drawer = Drawer(paper, results.of(paper.id), load_author_log(folder))
     headline = matrix(read_rows(tables / "headline.csv", HEADLINE_COLUMNS))
     cells = read_rows(tables / "cells.csv", CELL_COLUMNS)
-    authors = load_author_cells(PAPERS / paper.id)
-    return {
-        "paper": paper,
-        "summary": read_json(layout.reports / "summary.json"),
-        "home": params.home,
-        "prefix": "" if params.home == "." else f"{params.home}/",
-        "revision": revision(),
-        "headline": headline,
-        "headline_depths": sorted({int(depth) for row in headline.values() for depth in row}),
-        "tables": [(table, table_name(table.id), read_rows(tables / table_name(table.id), PUBLISHED_COLUMNS))
-                   for table in paper.tables],
-        "metrics": dict(zip(METRICS, ("Accuracy", "F-1 score", "Precision", "Recall"), strict=True)),
-        "cells": cells,
-        "differences": read_rows(tables / "recipe_differences.csv", DIFFERENCE_COLUMNS),
-        "author_hours": float(authors["seconds_logged"].sum()) / 3600,
-        "author_runs": int((authors["epochs_logged"] > 0).sum()),
-        "splits": splits(paper, layout, dict.fromkeys(row["dataset"] for row in cells)),
-        "chapter": [f for f in figures if f.number.startswith("5.")],
-        "appendix": [f for f in figures if f.number.startswith("7.")],
-        "diagrams": [f for f in figures if f.number.startswith("4.")],
-        "own": [f for f in figures if not f.number],
-        "title_of": lambda dataset: dataset_title(paper, dataset),
-    }  # fmt: skip
+    compared = [(item, f"comparison_{slug(item.id)}.csv") for item in paper.comparisons]
+    return PaperView(
+        paper=paper,
+        headline=headline,
+        columns=list(dict.fromkeys(column for row in headline.values() for column in row)),
+        tables=published_tables(paper, read_rows(tables / "claims.csv", CLAIM_COLUMNS)),
+        statements=read_rows(tables / "statements.csv", STATEMENT_COLUMNS),
+        comparisons=[(item, name, read_rows(tables / name, COMPARISON_COLUMNS)) for item, name in compared],
+        cells=cells,
+        differences=read_rows(tables / "recipe_differences.csv", DIFFERENCE_COLUMNS),
+        cost=load_author_cost(folder),
+        samples=samples(paper, layout, dict.fromkeys(row["dataset"] for row in cells)),
+        diagrams=drawer.diagrams(),
+        charts=list(zip(paper.charts, drawer.charts(), strict=True)),
+        own=drawer.own_charts(),
+        sweeps=drawer.sweeps(tables),
+    )
 
 
 def render(layout: Layout, params: Params) -> None:
     """Write HOME/reports/figures/*.svg and HOME/reports/report.html from the tables, results and papers."""
-    paper = load_paper(PAPERS / "recurnets")
-    drawer = Drawer(paper, read_results(layout, params), load_author_log(PAPERS / paper.id))
-    figures = [*diagrams(paper), *drawer.charts(), *drawer.own_charts()]
+    results = read_results(layout, params)
+    views = [view(layout, paper, results) for paper in load_papers()]
     with atomic_folder(layout.reports / "figures") as folder:
-        for figure in figures:
+        for figure in (figure for paper in views for figure in paper.figures):
             (folder / f"{figure.name}.svg").write_text(figure.svg, encoding="utf-8", newline="\n")
-    page = environment().get_template("report.html.j2").render(content(layout, params, paper, figures))
+    page = (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            papers=views,
+            summary=read_json(layout.reports / "summary.json"),
+            home=params.home,
+            prefix="" if params.home == "." else f"{params.home}/",
+            revision=revision(),
+        )
+    )
     write_text(layout.reports / "report.html", page)
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stages.errors import StageError
@@ -16,12 +21,17 @@ from stages.params import Cell, Fraction, Params, Positive
 from stages.tables import REMAKE, numeric, read_csv
 
 SCORES = (
-    "loss", "accuracy",
+    "loss", "loss_sum", "accuracy",
     "precision_weighted", "recall_weighted", "f1_weighted",
     "precision_macro", "recall_macro", "f1_macro",
 )  # fmt: skip
-CURVE_COLUMNS = ("seed", "epoch", "learning_rate", "train_loss", "train_accuracy", *(f"test_{name}" for name in SCORES))
+CURVE_COLUMNS = (
+    "seed", "epoch", "learning_rate", "train_loss", "train_loss_sum", "train_accuracy",
+    *(f"test_{name}" for name in SCORES),
+)  # fmt: skip
+CLASS_CURVE_COLUMNS = ("seed", "epoch", "label", "train_recall", "test_recall")
 TIMING_COLUMNS = ("seed", "epoch", "train_seconds", "test_seconds")
+COMPOSITION_COLUMNS = ("part", "label", "class", "images", "clean", "noisy", "official")
 
 
 class Record(BaseModel):
@@ -40,10 +50,14 @@ class Run(Record):
 
 
 class SeedScores(Record):
-    """One seed's scores on the test set; fractions 0..1, and the mean cross-entropy in nats."""
+    """One seed's scores on the test set; fractions 0..1, and the cross-entropy in nats.
+
+    ``loss``: its mean over the images. ``loss_sum``: the sum over batches of a batch's mean.
+    """
 
     seed: Annotated[int, Field(ge=0)]
     loss: Annotated[float, Field(ge=0)]
+    loss_sum: Annotated[float, Field(ge=0)]
     accuracy: Fraction
     precision_weighted: Fraction
     recall_weighted: Fraction
@@ -56,6 +70,7 @@ class SeedScores(Record):
 class Metrics(Record):
     """metrics.json. ``macs``: multiply-accumulates of one image, inference; ``training_macs``: the same in training."""
 
+    classes: Positive
     parameters: Positive
     macs: Positive
     training_macs: Positive
@@ -76,31 +91,70 @@ class Environment(Record):
 
 @dataclass(frozen=True)
 class CellResult:
-    """One trained and evaluated cell. ``curves`` and ``timing`` (seconds): one row per seed and epoch (from 0)."""
+    """One trained and evaluated cell.
+
+    ``curves`` and ``timing`` (seconds): a row per seed and epoch (from 0); ``class_curves``: per seed, epoch and label;
+    ``predicted``: a row per test image, its label ``true`` and what ``seed-<n>`` predicts; ``composition``: images of
+    its split by part and label, None where the table is missing.
+    """
 
     cell: Cell
     run: Run
     metrics: Metrics
     environment: Environment
     curves: pd.DataFrame
+    class_curves: pd.DataFrame
     timing: pd.DataFrame
+    predicted: pd.DataFrame
+    composition: pd.DataFrame | None
 
-    @property
-    def coordinates(self) -> tuple[str, str, int]:
-        """Dataset, architecture, depth."""
-        return self.cell.dataset, self.cell.architecture, int(self.cell.options["depth"])
+    def values(self, metric: str) -> tuple[float, ...]:
+        """A claim's metric (see :mod:`stages.papers`) after the last epoch: a value per seed, or one for all of them.
 
-    def mean(self, score: str) -> float:
-        """A test score, mean over the seeds."""
-        return sum(getattr(seed, score) for seed in self.metrics.seeds) / len(self.metrics.seeds)
+        Raises KeyError for a metric or label that there is none of.
+        """
+        if metric == "parameters":
+            return (float(self.metrics.parameters),)
+        if match := re.fullmatch(r"(train|test)_images(?:_(\d+))?", metric):
+            return self._images(match[1], match[2])
+        if match := re.fullmatch(r"(train|test)_recall_(\d+)", metric):
+            table = self.class_curves[self.class_curves["label"] == int(match[2])]
+            return self._last(table, f"{match[1]}_recall")
+        if metric.startswith("test_"):
+            return tuple(getattr(seed, metric.removeprefix("test_")) for seed in self.metrics.seeds)
+        return self._last(self.curves, metric)
 
-    def final(self, column: str) -> float:
-        """A column of the curves after the last epoch, mean over the seeds."""
-        return float(self.curves.loc[self.curves["epoch"] == self.cell.recipe.epochs - 1, column].mean())
+    def mean(self, metric: str) -> float:
+        """A metric, mean over the seeds."""
+        values = self.values(metric)
+        return sum(values) / len(values)
+
+    def correct(self, labels: Collection[int] | None = None) -> dict[int, NDArray[np.bool_]]:
+        """Per seed, whether the prediction is right for each test image (of ``labels``, all by default)."""
+        chosen = self.predicted if labels is None else self.predicted[self.predicted["true"].isin(labels)]
+        true = chosen["true"].to_numpy()
+        return {seed: chosen[f"seed-{seed}"].to_numpy() == true for seed in self.cell.recipe.seeds}
+
+    def first_epoch(self, column: str, level: float) -> dict[int, int | None]:
+        """Per seed, the first epoch (from 1) after which ``column`` of the curves is at least ``level``."""
+        reached = self.curves[self.curves[column] >= level].groupby("seed")["epoch"].min()
+        return {seed: int(reached[seed]) + 1 if seed in reached else None for seed in self.cell.recipe.seeds}
 
     def seconds(self) -> float:
         """Seconds spent on training and testing, all seeds together."""
         return float(self.timing["train_seconds"].sum() + self.timing["test_seconds"].sum())
+
+    def _last(self, table: pd.DataFrame, column: str) -> tuple[float, ...]:
+        last = table[table["epoch"] == self.cell.recipe.epochs - 1].set_index("seed")[column]
+        return tuple(float(last[seed]) for seed in self.cell.recipe.seeds)
+
+    def _images(self, part: str, label: str | None) -> tuple[float, ...]:
+        if self.composition is None:
+            raise KeyError(part)
+        table = self.composition[self.composition["part"] == part]
+        if label is not None:
+            table = table[table["label"] == int(label)]
+        return (float(table["images"].sum()),)
 
 
 @dataclass(frozen=True)
@@ -110,6 +164,10 @@ class Results:
     cells: tuple[CellResult, ...]
     stale: tuple[str, ...]
     unevaluated: tuple[str, ...]
+
+    def of(self, paper: str) -> dict[str, CellResult]:
+        """The results of a paper, by key."""
+        return {result.cell.key: result for result in self.cells if result.cell.paper == paper}
 
 
 def read_results(layout: Layout, params: Params) -> Results:
@@ -126,12 +184,14 @@ def read_results(layout: Layout, params: Params) -> Results:
         elif not _evaluated(path.parent, cell):
             unevaluated.append(key)
         else:
-            cells.append(_read_cell(path.parent, run, cell))
-    datasets, architectures = list(params.data), list(params.recurnets.models)
+            cells.append(_read_cell(layout, run, cell))
+    datasets, architectures, runs = list(params.data), list(params.recurnets.models), list(params.runs)
 
-    def order(result: CellResult) -> tuple[int, int, int]:
-        dataset, architecture, depth = result.coordinates
-        return datasets.index(dataset), architectures.index(architecture), depth
+    def order(result: CellResult) -> tuple[int, int, int, int]:
+        cell = result.cell
+        if cell.key in params.runs:
+            return len(datasets), 0, 0, runs.index(cell.key)
+        return datasets.index(cell.dataset), architectures.index(cell.architecture), int(cell.options["depth"]), 0
 
     return Results(tuple(sorted(cells, key=order)), tuple(stale), tuple(unevaluated))
 
@@ -146,15 +206,13 @@ def read_cell(layout: Layout, params: Params, cell: Cell) -> CellResult:
         raise StageError(
             f"{folder / 'metrics.json'} is missing or of other seeds; run `dvc repro` to evaluate the cell."
         )
-    return _read_cell(folder, run, cell)
+    return _read_cell(layout, run, cell)
 
 
 def _current_cell(run: Run, params: Params) -> Cell | None:
-    """The cell that the parameters give for the run's coordinates, if the run was made with exactly these."""
-    options = run.cell.get("options")
-    depth = options.get("depth") if isinstance(options, dict) else None
+    """The cell that the parameters give for the run's key, if the run was made with exactly these."""
     try:
-        cell = params.cell(str(run.cell.get("dataset")), str(run.cell.get("architecture")), depth or 0)
+        cell = params.cell(str(run.cell.get("key")))
     except StageError:
         return None
     return cell if cell.model_dump(mode="json") == run.cell else None
@@ -166,26 +224,44 @@ def _evaluated(folder: Path, cell: Cell) -> bool:
     return path.is_file() and tuple(seed.seed for seed in _parse(Metrics, path).seeds) == cell.recipe.seeds
 
 
-def _read_cell(folder: Path, run: Run, cell: Cell) -> CellResult:
+def _read_cell(layout: Layout, run: Run, cell: Cell) -> CellResult:
+    folder = layout.results(cell.key)
+    composition = layout.composition(cell.dataset) / "composition.csv"
+    metrics = _parse(Metrics, folder / "metrics.json")
+    seeds, epochs = cell.recipe.seeds, range(cell.recipe.epochs)
+    labels = range(metrics.classes)
     return CellResult(
         cell=cell,
         run=run,
-        metrics=_parse(Metrics, folder / "metrics.json"),
+        metrics=metrics,
         environment=_parse(Environment, folder / "environment.json"),
-        curves=_per_epoch(folder / "curves.csv", CURVE_COLUMNS, cell),
-        timing=_per_epoch(folder / "timing.csv", TIMING_COLUMNS, cell),
+        curves=_complete(folder / "curves.csv", CURVE_COLUMNS, seeds, epochs),
+        class_curves=_complete(folder / "class_curves.csv", CLASS_CURVE_COLUMNS, seeds, epochs, labels),
+        timing=_complete(folder / "timing.csv", TIMING_COLUMNS, seeds, epochs),
+        predicted=_predicted(folder / "predicted.csv", cell, metrics.test_images),
+        composition=read_csv(composition, COMPOSITION_COLUMNS) if composition.is_file() else None,
     )
 
 
-def _per_epoch(path: Path, columns: tuple[str, ...], cell: Cell) -> pd.DataFrame:
+def _complete(path: Path, columns: tuple[str, ...], *ranges: Iterable[int]) -> pd.DataFrame:
+    """A table of numbers with one row for each combination of ``ranges`` in its first columns."""
     table = numeric(read_csv(path, columns), path, columns)
-    expected = [(seed, epoch) for seed in cell.recipe.seeds for epoch in range(cell.recipe.epochs)]
-    found = sorted(zip(table["seed"], table["epoch"], strict=True))
+    names = list(columns[: len(ranges)])
+    expected = list(product(*ranges))
+    found = sorted(map(tuple, table[names].to_numpy().tolist()))
     if found != sorted(expected):
         raise StageError(
-            f"{path} has {len(found)} rows where one was expected for each of {cell.recipe.epochs} epochs of seeds "
-            f"{', '.join(map(str, cell.recipe.seeds))}; {REMAKE}."
+            f"{path} has {len(found)} rows where one was expected for each {', '.join(names)}, {len(expected)} in all; "
+            f"{REMAKE}."
         )
+    return table
+
+
+def _predicted(path: Path, cell: Cell, images: int) -> pd.DataFrame:
+    columns = ("true", *(f"seed-{seed}" for seed in cell.recipe.seeds))
+    table = numeric(read_csv(path, columns), path, columns)
+    if len(table) != images:
+        raise StageError(f"{path} has {len(table)} rows where {images} test images were expected; {REMAKE}.")
     return table
 
 

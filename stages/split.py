@@ -1,9 +1,9 @@
 """Make a training and a test set of a downloaded dataset: ``python -m stages.split HOME NAME``.
 
-``NAME`` is a key of ``data`` in HOME/params.yaml; :class:`stages.params.Split` says what its entries do. The split
-lands in ``HOME/data/NAME`` (see :mod:`stages.arrays`); a table of what is in it (columns: part, label, class, images,
-clean, noisy, and official, the number in the official part) and sample sheets in ``HOME/results/splits/NAME``. The
-same parameters and files give the same bytes.
+``NAME`` is a key of ``data`` or ``subsets`` in HOME/params.yaml; :class:`stages.params.Split` says what its entries do.
+The split lands in ``HOME/data/NAME`` (see :mod:`stages.arrays`); a table of what is in it (columns: part, label, class,
+images, clean, noisy, and official, the number in the official part) and sample sheets in ``HOME/results/splits/NAME``.
+The same parameters and files give the same bytes.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from __future__ import annotations
 import argparse
 import csv
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.arrays import PARTS, Part, array_files, noise
+from stages.arrays import PARTS, Draw, Part, SplitData, array_files, noise
 from stages.datasets import DATASETS, Source, read_official
 from stages.errors import StageError, run_stage
 from stages.files import atomic_folder, sha256, sha256_of, write_json
@@ -31,9 +31,7 @@ from stages.streams import numpy_stream
 
 def read_source(layout: Layout, params: Params, name: str) -> Source:
     """The official images that the split ``name`` is made of; a :class:`StageError` names a key that is wrong."""
-    if name not in params.data:
-        raise StageError(f"unknown split '{name}': `data` of {layout.params} has {', '.join(params.data)}.")
-    dataset = params.data[name].source or name
+    dataset = params.split(name).source or name
     folder = params.data[dataset].folder if dataset in params.data else None
     if dataset in DATASETS and folder is None:
         return read_official(dataset, layout.raw(dataset))
@@ -44,29 +42,34 @@ def read_source(layout: Layout, params: Params, name: str) -> Source:
     return read_image_folder(layout.home / folder, layout.raw(dataset))
 
 
-def make_split(name: str, split: Split, source: Source) -> dict[str, Part]:
-    """The parts of a split, by name. ``name`` is for messages: a :class:`StageError` names the key that asks too much.
+def make_split(name: str, split: Split, source: Source) -> SplitData:
+    """The split called ``name``, in memory. A :class:`StageError` names the key that asks too much.
 
     Images keep their official order; the noisy copies follow, all of the first sigma, then all of the second. What
     ``fractions`` keeps of a label depends on seed, label and the label's count alone, and a smaller fraction keeps a
-    subset of what a larger one keeps: splits of one source with one seed share their images.
+    subset of what a larger one keeps: splits of one source share their images, seed by seed.
     """
     _check_labels(name, split, len(source.classes))
-    parts = {}
+    kept = {}
     for part, first in (("train", split.train_first), ("test", split.test_first)):
         labels = getattr(source, part).labels
-        kept = np.arange(len(labels))
-        if split.classes is not None:
-            kept = kept[np.isin(labels, split.classes)]
-        if first is not None and first > len(kept):
-            raise StageError(f"data.{name}.{part}_first: {first} is more than the {len(kept)} images there are.")
-        kept = kept[:first]
-        if part == "train":
-            kept = _thin_out(split, labels, kept)
-        if not len(kept):
+        index = np.arange(len(labels)) if split.classes is None else np.flatnonzero(np.isin(labels, split.classes))
+        if first is not None and first > len(index):
+            raise StageError(f"data.{name}.{part}_first: {first} is more than the {len(index)} images there are.")
+        kept[part] = index[:first]
+    drawn = _draws(split, source.train.labels, kept["train"]) if split.random else {}
+    pool = np.unique(np.concatenate([draw.index for draw in drawn.values()])) if drawn else kept["train"]
+    for part, index in (("training", pool), ("test", kept["test"])):
+        if not len(index):
             raise StageError(f"data.{name} leaves no image in the {part} part; keep at least one.")
-        parts[part] = Part(getattr(source, part).images[kept], labels[kept])
-    return {**parts, "train": _with_noisy_copies(split, parts["train"])}
+    return SplitData(
+        name,
+        source.classes,
+        Part(source.train.images[pool], source.train.labels[pool]),
+        Part(source.test.images[kept["test"]], source.test.labels[kept["test"]]),
+        {seed: Draw(np.searchsorted(pool, draw.index), draw.sigma) for seed, draw in drawn.items()},
+        digest="",
+    )
 
 
 def _check_labels(name: str, split: Split, classes: int) -> None:
@@ -85,40 +88,47 @@ def _check_labels(name: str, split: Split, classes: int) -> None:
                 )
 
 
-def _thin_out(split: Split, labels: NDArray[np.int64], kept: NDArray[np.int64]) -> NDArray[np.int64]:
+def _draws(split: Split, labels: NDArray[np.int64], kept: NDArray[np.int64]) -> dict[int, Draw]:
+    """What every seed draws from the official training images at ``kept``; the indices are official ones."""
+    draws = {}
+    for seed in split.seeds:
+        index = _thin_out(split, seed, labels, kept)
+        sigma = np.zeros(len(index), np.float32)
+        if split.noisy_copies is not None:
+            copied = index[np.isin(labels[index], split.noisy_copies.labels)]
+            sigmas = np.array(split.noisy_copies.sigmas, np.float32)
+            index = np.concatenate([index, np.tile(copied, len(sigmas))])
+            sigma = np.concatenate([sigma, sigmas.repeat(len(copied))])
+        draws[seed] = Draw(index, sigma)
+    return draws
+
+
+def _thin_out(split: Split, seed: int, labels: NDArray[np.int64], kept: NDArray[np.int64]) -> NDArray[np.int64]:
     dropped: list[NDArray[np.int64]] = []
     for label, fraction in split.fractions.items():
         candidates = kept[labels[kept] == label]
         # The decimal fraction as written: 0.29 * 100 is 28.999... in binary.
         count = math.floor(Fraction(str(fraction)) * len(candidates))
-        order = numpy_stream("subset", split.seed, label).permutation(len(candidates))
+        order = numpy_stream("subset", seed, label).permutation(len(candidates))
         dropped.append(candidates[order[count:]])
     return np.setdiff1d(kept, np.concatenate(dropped)) if dropped else kept
 
 
-def _with_noisy_copies(split: Split, part: Part) -> Part:
-    if split.noisy_copies is None:
-        return part
-    copied = np.flatnonzero(np.isin(part.labels, split.noisy_copies.labels))
-    sigmas = np.array(split.noisy_copies.sigmas, np.float32)
-    index = np.concatenate([np.arange(len(part.labels)), np.tile(copied, len(sigmas))])
-    sigma = np.concatenate([np.zeros(len(part.labels), np.float32), sigmas.repeat(len(copied))])
-    return Part(part.images[index], part.labels[index], sigma)
-
-
-def write_split(target: Path, name: str, split: Split, source: Source, parts: Mapping[str, Part]) -> None:
+def write_split(target: Path, split: Split, content: SplitData) -> None:
     """Write a split in the format of :mod:`stages.arrays`, all of it or nothing."""
     with atomic_folder(target) as folder:
-        for part, content in parts.items():
-            np.save(folder / f"{part}_images.npy", np.ascontiguousarray(content.images))
-            np.save(folder / f"{part}_labels.npy", content.labels)
-            if content.sigma is not None:
-                np.save(folder / f"{part}_sigma.npy", content.sigma)
+        for name, part in zip(PARTS, (content.pool, content.test), strict=True):
+            np.save(folder / f"{name}_images.npy", np.ascontiguousarray(part.images))
+            np.save(folder / f"{name}_labels.npy", part.labels)
+        for seed, draw in content.draws.items():
+            np.save(folder / f"draw-{seed}_index.npy", draw.index)
+            np.save(folder / f"draw-{seed}_sigma.npy", draw.sigma)
         digests = {path.name: sha256(path) for path in array_files(folder)}
         about = {
-            "name": name,
-            "classes": list(source.classes),
-            "counts": {part: len(parts[part].labels) for part in PARTS},
+            "name": content.name,
+            "classes": list(content.classes),
+            "counts": {"train": len(_first_draw(split, content).labels), "test": len(content.test.labels)},
+            "draws": list(content.draws),
             "split": split.model_dump(mode="json"),
             "sha256": digests,
             "digest": sha256_of(digests),
@@ -126,10 +136,15 @@ def write_split(target: Path, name: str, split: Split, source: Source, parts: Ma
         write_json(folder / "dataset.json", about)
 
 
-def composition(source: Source, parts: Mapping[str, Part]) -> Iterable[tuple[str | int, ...]]:
+def _first_draw(split: Split, content: SplitData) -> Part:
+    """The training part of the first seed; every seed draws as many images of every label."""
+    return content.train(split.seeds[0])
+
+
+def composition(source: Source, train: Part, test: Part) -> Iterable[tuple[str | int, ...]]:
     """The rows of the composition table, one per part and label, labels without images included."""
-    for name in PARTS:
-        part, official = parts[name], getattr(source, name).labels
+    for name, part in zip(PARTS, (train, test), strict=True):
+        official = getattr(source, name).labels
         sigma = np.zeros(len(part.labels), np.float32) if part.sigma is None else part.sigma
         for label, title in enumerate(source.classes):
             images = part.labels == label
@@ -138,26 +153,29 @@ def composition(source: Source, parts: Mapping[str, Part]) -> Iterable[tuple[str
             yield name, label, title, total, total - noisy, noisy, int((official == label).sum())
 
 
-def write_composition(target: Path, split: Split, source: Source, parts: Mapping[str, Part]) -> None:
-    """Write composition.csv, samples.png and, where there are noisy copies, noise.png; all of them or nothing."""
-    train = parts["train"]
+def write_composition(target: Path, split: Split, source: Source, content: SplitData) -> None:
+    """Write composition.csv, samples.png and, where there are noisy copies, noise.png; all of them or nothing.
+
+    The training part is that of the first seed.
+    """
+    train = _first_draw(split, content)
     with atomic_folder(target) as folder:
         with (folder / "composition.csv").open("w", encoding="utf-8", newline="") as stream:
             table = csv.writer(stream, lineterminator="\n")
             table.writerow(["part", "label", "class", "images", "clean", "noisy", "official"])
-            table.writerows(composition(source, parts))
+            table.writerows(composition(source, train, content.test))
         first = {label: np.flatnonzero(train.labels == label) for label in np.unique(train.labels)[:ROWS]}
         rows = [(source.classes[label], train.images[index[:COLUMNS]]) for label, index in first.items()]
         write_sheet(folder / "samples.png", rows)
         if train.sigma is not None and train.sigma.any():
-            write_sheet(folder / "noise.png", _noise_rows(split, source, train, train.sigma))
+            write_sheet(folder / "noise.png", _noise_rows(split.seeds[0], source, train, train.sigma))
 
 
 def _noise_rows(
-    split: Split, source: Source, train: Part, sigma: NDArray[np.float32]
+    seed: int, source: Source, train: Part, sigma: NDArray[np.float32]
 ) -> list[tuple[str, NDArray[np.uint8]]]:
     """Per copied label its first image, clean and with each noise, cut to the range that a sheet can show."""
-    drawn = noise(sigma, train.images.shape[1:], split.seed)
+    drawn = noise(sigma, train.images.shape[1:], seed)
     rows = []
     for label in np.unique(train.labels[sigma > 0])[:ROWS]:
         clean = np.flatnonzero((train.labels == label) & (sigma == 0))
@@ -172,17 +190,17 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Make a training and a test set of a downloaded dataset.")
     parser.add_argument("home", type=Path, help="the folder with params.yaml")
-    parser.add_argument("name", help="a key of `data` in params.yaml")
+    parser.add_argument("name", help="a key of `data` or `subsets` in params.yaml")
     arguments = parser.parse_args()
     layout = Layout(arguments.home)
     params = load_params(layout.params)
     source = read_source(layout, params, arguments.name)
-    split = params.data[arguments.name]
-    parts = make_split(arguments.name, split, source)
-    write_split(layout.data(arguments.name), arguments.name, split, source, parts)
-    write_composition(layout.composition(arguments.name), split, source, parts)
-    counts = ", ".join(f"{len(parts[part].labels)} {part}" for part in PARTS)
-    print(f"{arguments.name}: {counts} images", flush=True)
+    split = params.split(arguments.name)
+    content = make_split(arguments.name, split, source)
+    write_split(layout.data(arguments.name), split, content)
+    write_composition(layout.composition(arguments.name), split, source, content)
+    train, test = len(content.train(split.seeds[0]).labels), len(content.test.labels)
+    print(f"{arguments.name}: {train} train, {test} test images", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
-"""Train one cell of the grid, every seed of it.
+"""Train one cell, every seed of it.
 
-    python -m stages.train HOME DATASET ARCHITECTURE DEPTH
+    python -m stages.train HOME KEY
 
 writes runs/<key>/weights/seed-<n>.safetensors with weights.json (the SHA-256 of each), and under results/runs/<key>/
-run.json (the cell, hashes of data and code), curves.csv (a row per seed and epoch), timing.csv and environment.json
-(what depends on the machine). An interrupted run continues from its last finished epoch.
+run.json (the cell, hashes of data and code), curves.csv (a row per seed and epoch), class_curves.csv (a row per seed,
+epoch and label), timing.csv and environment.json (what depends on the machine). KEY is the name of a run of
+HOME/params.yaml, or DATASET-ARCHITECTURE-DEPTH, a cell of the recurnets grid. An interrupted run continues from its
+last finished epoch.
 """
 
 from __future__ import annotations
@@ -52,20 +54,20 @@ def run(cell: Cell, compute: Compute, layout: Layout) -> None:
             f"{cell.key}: a checkpoint made with other parameters, data, code or hardware is not used",
             flush=True,
         )
-    train_images, test_images = (
-        load_images(part, cell.transform, device, training=training, noise_seed=cell.split.seed)
-        for part, training in ((split.train, True), (split.test, False))
-    )
+    test_images = load_images(split.test, cell.transform, device, training=False, noise_seed=0)
     history, models = History(), {}
     for seed in cell.recipe.seeds:
+        train_images = load_images(split.train(seed), cell.transform, device, training=True, noise_seed=seed)
         models[seed], grown = _train_seed(cell, compute, split, train_images, test_images, seed, checkpoints)
         history.curves += grown.curves
+        history.class_curves += grown.class_curves
         history.timing += grown.timing
     save_weights(layout.weights(cell.key), models)
     results = layout.results(cell.key)
     parameters = sum(p.numel() for p in models[cell.recipe.seeds[0]].parameters())
     write_json(results / "run.json", {**identity, "parameters": parameters})
     write_text(results / "curves.csv", _csv(history.curves))
+    write_text(results / "class_curves.csv", _csv(history.class_curves))
     write_text(results / "timing.csv", _csv(history.timing))
     write_json(results / "environment.json", environment)
     checkpoints.remove()
@@ -76,7 +78,7 @@ def check_cell(cell: Cell) -> None:
     try:
         check_options(cell.architecture, cell.options)
     except UnknownModelError as error:
-        raise StageError(f"recurnets.models: {error}.") from None
+        raise StageError(f"{cell.key}: {error}.") from None
 
 
 def _train_seed(
@@ -106,11 +108,12 @@ def _train_seed(
             )
 
         return train(
-            partial(build, cell.architecture, split.train.images.shape[3], len(split.classes), cell.options),
+            partial(build, cell.architecture, split.pool.images.shape[3], len(split.classes), cell.options),
             train_images,
             test_images,
             cell.recipe,
             seed,
+            classes=len(split.classes),
             channels_last=compute.channels_last,
             resume=resume,
             hooks=Hooks(step=progress.advance, epoch=after_epoch),
@@ -127,16 +130,14 @@ def _csv(rows: list[dict[str, float]]) -> str:
 
 
 def cell_command(description: str | None, stage: Callable[[Cell, Compute, Layout], None]) -> None:
-    """The command line of a stage that works on one cell: HOME DATASET ARCHITECTURE DEPTH."""
+    """The command line of a stage that works on one cell: HOME KEY."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("home", type=Path, help="folder with params.yaml: . or full")
-    parser.add_argument("dataset", help="a dataset of params.yaml, for instance mnist")
-    parser.add_argument("architecture", help="recurnet1 or recurnet2")
-    parser.add_argument("depth", type=int, help="4 or more; the recurrent block runs depth - 3 times")
+    parser.add_argument("key", help="a run of params.yaml, or DATASET-ARCHITECTURE-DEPTH, say mnist-recurnet1-7")
     arguments = parser.parse_args()
     layout = Layout(arguments.home)
     params = load_params(layout.params)
-    stage(params.cell(arguments.dataset, arguments.architecture, arguments.depth), params.compute, layout)
+    stage(params.cell(arguments.key), params.compute, layout)
 
 
 def main() -> None:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import base64
 import subprocess
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
-from stages.compare import FULL, REDUCED
+from stages.beside import FULL, REDUCED
 from stages.diagrams import describe_diagram, draw_diagram
-from stages.figures import QUANTITIES, collect, describe, draw
+from stages.figures import collect, describe, describe_sweep, draw, draw_sweep, runs_of
 from stages.layout import Layout
-from stages.papers import Chart, Paper
-from stages.results import Results
+from stages.papers import Chart, Paper, slug
+from stages.relations import SWEEP_COLUMNS
+from stages.results import COMPOSITION_COLUMNS, CellResult
 from stages.tables import read_csv
 
-COMPOSITION_COLUMNS = ("part", "label", "class", "images", "clean", "noisy", "official")
 Row = dict[str, str]
 
 
@@ -40,100 +40,146 @@ class FigureView:
 
 
 @dataclass(frozen=True)
-class SplitView:
-    """A split's sample sheet as a data URI (None where the split was not made) and its composition table."""
+class SampleView:
+    """A split's sheet as a data URI (None where the split was not made) and its composition table."""
 
     number: str
     caption: str
-    dataset: str
+    split: str
     image: str | None
     composition: list[Row]
 
 
 @dataclass(frozen=True)
+class PublishedTable:
+    """A table of the document, laid out as there: ``blocks`` of (group, rows), a row its name and cells by column."""
+
+    id: str
+    caption: str
+    columns: list[str]
+    with_log: dict[str, bool]
+    blocks: list[tuple[str, list[tuple[str, dict[str, Row]]]]]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
 class Drawer:
-    """Draws the charts of one document and one home."""
+    """Draws the figures of one document and one home."""
 
     paper: Paper
-    results: Results
+    ours: dict[str, CellResult]
     author_log: pd.DataFrame
 
-    def charts(self) -> list[FigureView]:
-        """The document's charts in its order; one that repeats an earlier one refers to it."""
-        earlier: dict[tuple[str, str, str], FigureView] = {}
-        views = []
-        for chart in self.paper.charts:
-            what = (chart.dataset, chart.architecture, chart.metric)
-            if what in earlier:
-                name, same = figure_name(chart.id), earlier[what]
-                views.append(FigureView(name, chart.id, chart.caption, same.svg, same.description, same_as=same.number))
-            else:
-                earlier[what] = self._chart(chart, figure_name(chart.id))
-                views.append(earlier[what])
-        return views
+    def charts(self) -> list[list[FigureView]]:
+        """The document's charts, group by group; one that repeats an earlier one refers to it."""
+        earlier: dict[tuple[object, object], FigureView] = {}
+        groups = []
+        for group in self.paper.charts:
+            views = []
+            for chart in group.charts:
+                view = earlier.get((chart.runs, chart.panels))
+                if view is None:
+                    view = earlier[chart.runs, chart.panels] = self._chart(chart, figure_name(self.paper, chart.id))
+                else:
+                    view = replace(view, name=figure_name(self.paper, chart.id), number=chart.id, same_as=view.number,
+                                   caption=chart.caption)  # fmt: skip
+                views.append(view)
+            groups.append(views)
+        return groups
 
     def own_charts(self) -> list[FigureView]:
         """The same charts for every dataset that we have results for and the document does not use."""
-        places = dict.fromkeys(result.coordinates[:2] for result in self.results.cells)
+        views = []
+        datasets = dict.fromkeys(
+            r.cell.dataset for r in self.ours.values() if r.cell.dataset not in self.paper.datasets
+        )
+        for dataset in datasets:
+            ours = {key: result for key, result in self.ours.items() if result.cell.dataset == dataset}
+            drawer = replace(self, ours=ours, author_log=self.author_log.iloc[:0])
+            for chart in self.paper.own_charts:
+                title = chart.caption.format(dataset=dataset.capitalize())
+                named = chart.model_copy(update={"id": "", "caption": title})
+                views.append(drawer._chart(named, figure_name(self.paper, title), own=True))
+        return views
+
+    def _chart(self, chart: Chart, name: str, *, own: bool = False) -> FigureView:
+        own_titles = {key: self.paper.run_title(result.cell) for key, result in self.ours.items()}
+        titles = own_titles if own else {**self.paper.runs, **self.paper.variants}
+        panels = collect(chart, self.ours, self.author_log, titles)
+        shown = {run: self.ours.get(run) for run in runs_of(chart, titles)}
+        there = [result for result in shown.values() if result is not None]
+        kinds = {REDUCED if self.paper.differences(result.cell) else FULL for result in there}
+        scale = " and ".join(sorted(kinds))
+        columns = ", ".join(dict.fromkeys(column for panel in chart.panels for column in panel))
+        sources = [f"results/runs/{run}/curves.csv ({columns})" for run in chart.runs] if there else []
+        notes = []
+        if not own:
+            sources.append(f"papers/{self.paper.id}/author_log.csv")
+            logged = set(self.author_log["run"])
+            missing = [titles[run] for run, result in shown.items() if result is None]
+            unlogged = [titles[run] for run in shown if run not in logged]
+            notes += [f"Ours not run: {', '.join(missing)}."] if missing and there else []
+            notes += [f"No log: {', '.join(unlogged)}."] if unlogged and len(unlogged) < len(shown) else []
+        if REDUCED in kinds:
+            notes.append(f"Ours on {', '.join(dict.fromkeys(result.cell.dataset for result in there))}.")
+        svg, text = draw(panels, scale), describe(panels, scale)
+        return FigureView(name, chart.id, chart.caption, svg, text, " ".join(notes), tuple(sources))
+
+    def sweeps(self, tables: Path) -> list[FigureView]:
+        """Our own sweeps, from their tables; none of which fewer than three runs were made."""
+        views = []
+        for sweep in self.paper.sweeps:
+            path = tables / f"sweep_{slug(sweep.id)}.csv"
+            rows = read_rows(path, SWEEP_COLUMNS)
+            if sum(row["test_accuracy"] != "" for row in rows) > 2:
+                missing = [row["run"] for row in rows if not row["test_accuracy"]]
+                views.append(FigureView(
+                    figure_name(self.paper, sweep.id), "", sweep.caption, draw_sweep(rows, sweep.axis),
+                    describe_sweep(rows, sweep.axis), f"Not run: {', '.join(missing)}." if missing else "",
+                    (f"reports/tables/{self.paper.id}/{path.name}",),
+                ))  # fmt: skip
+        return views
+
+    def diagrams(self) -> list[FigureView]:
+        """The document's block diagrams."""
         return [
-            self._chart(
-                Chart(
-                    id="", dataset=dataset, architecture=architecture, metric=metric,
-                    caption=f"{dataset_title(self.paper, dataset)}: {label} ({self.paper.architectures[architecture]})",
-                ),
-                f"figure_{dataset}_{architecture}_{metric}",
+            FigureView(
+                figure_name(self.paper, item.id), item.id, item.caption, draw_diagram(item), describe_diagram(item),
+                sources=(f"papers/{self.paper.id}/paper.yaml",),
             )
-            for dataset, architecture in places
-            if dataset not in self.paper.datasets
-            for metric, (label, _) in QUANTITIES.items()
+            for item in self.paper.diagrams
         ]  # fmt: skip
 
-    def _chart(self, chart: Chart, name: str) -> FigureView:
-        curves = collect(self.results.cells, self.author_log, chart.dataset, chart.architecture, chart.metric)
-        scale = self._scale(chart)
-        runs = f"results/runs/{chart.dataset}-{chart.architecture}-*/curves.csv ({chart.metric})"
-        sources = [runs] if curves.ours else []
-        notes = []
-        if chart.dataset in self.paper.datasets:
-            sources.append(f"papers/{self.paper.id}/author_log.csv ({QUANTITIES[chart.metric][1]})")
-            notes = [
-                f"{who} for depth {', '.join(map(str, missing))}."
-                for who, there in (("Ours: not run", curves.ours), ("No log", curves.authors))
-                if (missing := [depth for depth in self.paper.depths if depth not in there])
-            ]
-        svg = draw(curves, chart.metric, scale)
-        description = describe(curves, chart.metric, scale)
-        return FigureView(name, chart.id, chart.caption, svg, description, " ".join(notes), tuple(sources))
 
-    def _scale(self, chart: Chart) -> str:
-        """How the runs of a chart are called; a chart that holds both kinds says so."""
-        place = (chart.dataset, chart.architecture)
-        cells = [result.cell for result in self.results.cells if result.coordinates[:2] == place]
-        kinds = {REDUCED if self.paper.differences(cell) else FULL for cell in cells}
-        return " and ".join(sorted(kinds))
-
-
-def diagrams(paper: Paper) -> list[FigureView]:
-    """The document's block diagrams."""
-    return [
-        FigureView(
-            figure_name(item.id), item.id, item.caption, draw_diagram(item), describe_diagram(item),
-            sources=(f"papers/{paper.id}/paper.yaml",),
-        )
-        for item in paper.diagrams
-    ]  # fmt: skip
-
-
-def splits(paper: Paper, layout: Layout, datasets: Iterable[str]) -> list[SplitView]:
-    """The document's sample figures, then the splits of further ``datasets``."""
-    own = [("", f"Sample of {dataset_title(paper, name)}", name) for name in datasets if name not in paper.datasets]
+def samples(paper: Paper, layout: Layout, own: Iterable[str]) -> list[SampleView]:
+    """The document's sheets of samples, then the splits of further datasets."""
+    wanted = [(item.id, item.caption, item.split, item.sheet) for item in paper.samples]
+    wanted += [("", f"Sample of {name}", name, "samples") for name in own if name not in paper.datasets]
     views = []
-    for number, caption, dataset in [*((item.id, item.caption, item.dataset) for item in paper.samples), *own]:
-        sheet, table = (layout.composition(dataset) / name for name in ("samples.png", "composition.csv"))
-        image = f"data:image/png;base64,{base64.b64encode(sheet.read_bytes()).decode()}" if sheet.is_file() else None
-        composition = read_rows(table, COMPOSITION_COLUMNS) if table.is_file() else []
-        views.append(SplitView(number, caption, dataset, image, composition))
+    for number, caption, split, sheet in wanted:
+        picture, table = (layout.composition(split) / name for name in (f"{sheet}.png", "composition.csv"))
+        image = (
+            f"data:image/png;base64,{base64.b64encode(picture.read_bytes()).decode()}" if picture.is_file() else None
+        )
+        rows = read_rows(table, COMPOSITION_COLUMNS) if table.is_file() else []
+        views.append(SampleView(number, caption, split, image, rows))
     return views
+
+
+def published_tables(paper: Paper, claims: list[Row]) -> list[PublishedTable]:
+    """The document's tables from the rows of claims.csv among the reports."""
+    tables = []
+    for table in paper.tables:
+        rows = [row for row in claims if row["table"] == table.id]
+        columns = list(dict.fromkeys(row["column"] for row in rows))
+        with_log = {column: any(row["log"] for row in rows if row["column"] == column) for column in columns}
+        blocks: dict[str, dict[str, dict[str, Row]]] = {}
+        for row in rows:
+            blocks.setdefault(row["group"], {}).setdefault(row["row"], {})[row["column"]] = row
+        listed = [(group, list(members.items())) for group, members in blocks.items()]
+        notes = list(dict.fromkeys(row["note"] for row in rows if row["note"]))
+        tables.append(PublishedTable(table.id, table.caption, columns, with_log, listed, notes))
+    return tables
 
 
 def read_rows(path: Path, columns: Iterable[str]) -> list[Row]:
@@ -142,22 +188,17 @@ def read_rows(path: Path, columns: Iterable[str]) -> list[Row]:
     return [dict(zip(table.columns, row, strict=True)) for row in table.itertuples(index=False)]
 
 
-def matrix(rows: Iterable[Row]) -> dict[tuple[str, str], dict[str, Row]]:
-    """Rows with dataset, architecture and depth as (dataset, architecture) -> depth -> row."""
-    table: dict[tuple[str, str], dict[str, Row]] = {}
+def matrix(rows: Iterable[Row]) -> dict[str, dict[str, Row]]:
+    """The rows of a headline as row -> column -> entry."""
+    table: dict[str, dict[str, Row]] = {}
     for row in rows:
-        table.setdefault((row["dataset"], row["architecture"]), {})[row["depth"]] = row
+        table.setdefault(row["row"], {})[row["column"]] = row
     return table
 
 
-def dataset_title(paper: Paper, dataset: str) -> str:
-    """A dataset's name as the document writes it."""
-    return paper.datasets.get(dataset, dataset.capitalize())
-
-
-def figure_name(number: str) -> str:
-    """The file stem of a figure of the document: 5.1 -> figure_5_1."""
-    return f"figure_{number.replace('.', '_')}"
+def figure_name(paper: Paper, name: str) -> str:
+    """The file stem of a figure, which is also its anchor: recurnets, 5.1 -> recurnets_figure_5_1."""
+    return f"{slug(paper.id)}_figure_{slug(name)}"
 
 
 def revision() -> tuple[str, str]:

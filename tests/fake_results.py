@@ -20,23 +20,29 @@ ENVIRONMENT = {
     "threads": 2, "platform": "fake platform",
 }  # fmt: skip
 CEILING = {"digits": 0.97, "mnist": 0.99, "svhn": 0.93, "cifar10": 0.85}
+IMAGES, CLASSES = 1000, 10
 
 
-def write_cells(home: Path, params: Params, places: Iterable[tuple[str, str, int]], *, evaluated: bool = True) -> None:
-    """Write all result files of the cells at ``places`` (dataset, architecture, depth) under ``home``/results."""
-    for place in places:
-        write_cell(Layout(home).results(params.cell(*place).key), params.cell(*place), evaluated=evaluated)
+def write_cells(home: Path, params: Params, keys: Iterable[str], *, evaluated: bool = True) -> None:
+    """Write all result files of the cells called ``keys`` under ``home``/results."""
+    for key in keys:
+        write_cell(Layout(home).results(key), params.cell(key), evaluated=evaluated)
 
 
 def write_cell(folder: Path, cell: Cell, *, evaluated: bool = True) -> None:
     parameters = 135_178 if cell.architecture == "recurnet1" else 610_122
-    depth = int(cell.options["depth"])
+    depth = int(cell.options.get("depth", 4))
     write_json(folder / "run.json", {
         "cell": cell.model_dump(mode="json"), "parameters": parameters,
         "data_sha256": sha256_of(cell.dataset), "code_sha256": sha256_of("code"),
     })  # fmt: skip
     curves = pd.concat([_curves(cell, seed) for seed in cell.recipe.seeds])
     write_text(folder / "curves.csv", curves.to_csv(index=False))
+    labels = pd.DataFrame({"label": range(CLASSES)})
+    by_class = curves[["seed", "epoch", "train_accuracy", "test_accuracy"]].merge(labels, how="cross")
+    by_class = by_class.rename(columns={"train_accuracy": "train_recall", "test_accuracy": "test_recall"})
+    order = ["seed", "epoch", "label", "train_recall", "test_recall"]
+    write_text(folder / "class_curves.csv", by_class[order].to_csv(index=False))
     timing = curves[["seed", "epoch"]].assign(train_seconds=1.5 + depth / 8, test_seconds=0.25)
     write_text(folder / "timing.csv", timing.to_csv(index=False))
     write_json(folder / "environment.json", ENVIRONMENT)
@@ -44,22 +50,36 @@ def write_cell(folder: Path, cell: Cell, *, evaluated: bool = True) -> None:
         last = curves[curves["epoch"] == cell.recipe.epochs - 1]
         seeds = [{"seed": int(row["seed"]), **{s: row[f"test_{s}"] for s in SCORES}} for _, row in last.iterrows()]
         write_json(folder / "metrics.json", {
-            "key": cell.key, "parameters": parameters, "macs": 16_000_000 * (depth - 2),
-            "training_macs": 16_000_000 * (depth - 2), "test_images": 1000, "seeds": seeds,
+            "key": cell.key, "classes": CLASSES, "parameters": parameters, "macs": 16_000_000 * (depth - 2),
+            "training_macs": 16_000_000 * (depth - 2), "test_images": IMAGES, "seeds": seeds,
         })  # fmt: skip
+        right = {seed["seed"]: round(seed["accuracy"] * IMAGES) for seed in seeds}
+        write_text(folder / "predicted.csv", predicted(cell.key, right).to_csv(index=False))
+
+
+def predicted(key: str, right: dict[int, int]) -> pd.DataFrame:
+    """Predictions of which ``right[seed]`` are right, the wrong ones scattered by ``key`` and seed."""
+    true = np.arange(IMAGES) % CLASSES
+    columns = {"true": true}
+    for seed, count in right.items():
+        wrong = numpy_stream("fake predictions", key, seed).permutation(IMAGES)[count:]
+        columns[f"seed-{seed}"] = np.where(np.isin(np.arange(IMAGES), wrong), (true + 1) % CLASSES, true)
+    return pd.DataFrame(columns)
 
 
 def _curves(cell: Cell, seed: int) -> pd.DataFrame:
     draws = numpy_stream("fake", cell.key, seed)
     epoch = np.arange(cell.recipe.epochs)
-    top = CEILING[cell.dataset] + 0.01 * draws.standard_normal() * (1 - CEILING[cell.dataset])
+    ceiling = CEILING[cell.dataset.partition("-")[0]]
+    top = ceiling + 0.01 * draws.standard_normal() * (1 - ceiling)
     rise = 1 - np.exp(-(epoch + 1) / 4)
     jitter = draws.standard_normal(epoch.size) * 0.02 * np.where(epoch < epoch.size / 4, 1, 0.1)
     test = np.clip(top * rise + jitter, 0.05, 1)
     train = np.clip(top * rise * 0.99 + jitter / 2, 0.05, 1)
     columns = {"seed": seed, "epoch": epoch, "learning_rate": cell.recipe.optimizer.lr}
-    columns |= {"train_loss": -np.log(train), "train_accuracy": train}
-    columns |= {"test_loss": -np.log(test), "test_accuracy": test}
+    for part, accuracy in (("train", train), ("test", test)):
+        loss = -np.log(accuracy)
+        columns |= {f"{part}_loss": loss, f"{part}_loss_sum": 10 * loss, f"{part}_accuracy": accuracy}
     for average in ("weighted", "macro"):
         columns |= {f"test_precision_{average}": np.clip(test + 0.004, 0, 1)}
         columns |= {f"test_recall_{average}": test, f"test_f1_{average}": np.clip(test - 0.001, 0, 1)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +27,24 @@ def small_params(**recipe: Any) -> Params:
 
 def small_cell(architecture: str = "recurnet1", depth: int = 5, **recipe: Any) -> Cell:
     """A cell of :func:`small_params` on the digits."""
-    return small_params(**recipe).cell("digits", architecture, depth)
+    return small_params(**recipe).cell(f"digits-{architecture}-{depth}")
 
 
-def write_split(layout: Layout, dataset: str = "digits", images: int = 50, side: int = 8) -> None:
+def write_split(
+    layout: Layout, dataset: str = "digits", images: int = 50, side: int = 8, draws: Mapping[int, range] | None = None
+) -> None:
     """A made-up split in the documented format: grey images whose brightness goes with their label."""
     folder = layout.data(dataset)
     folder.mkdir(parents=True)
     for part in PARTS:
-        draws = numpy_stream("small split", part)
-        labels = draws.integers(0, 10, images)
-        pixels = draws.integers(0, 30, (images, side, side, 1)) + 22 * labels[:, None, None, None]
+        stream = numpy_stream("small split", part)
+        labels = stream.integers(0, 10, images)
+        pixels = stream.integers(0, 30, (images, side, side, 1)) + 22 * labels[:, None, None, None]
         np.save(folder / f"{part}_images.npy", pixels.astype(np.uint8))
         np.save(folder / f"{part}_labels.npy", labels)
+    for seed, index in (draws or {}).items():
+        np.save(folder / f"draw-{seed}_index.npy", np.array(index))
+        np.save(folder / f"draw-{seed}_sigma.npy", np.zeros(len(index), np.float32))
     digests = {path.name: sha256(path) for path in sorted(folder.glob("*.npy"))}
-    about = {"name": dataset, "classes": [str(label) for label in range(10)], "sha256": digests}
-    write_json(folder / "dataset.json", {**about, "digest": sha256_of(digests)})
+    about = {"name": dataset, "classes": [str(label) for label in range(10)], "draws": list(draws or {})}
+    write_json(folder / "dataset.json", {**about, "sha256": digests, "digest": sha256_of(digests)})

@@ -40,7 +40,7 @@ def test_normalisation_and_resizing_equal_torchvisions() -> None:
     )
     expected = default_collate([chain(Image.fromarray(image)) for image in source.images])
     images = load_images(source, transform(resize=32), CPU, training=False, noise_seed=0)
-    ours = torch.cat([pixels for pixels, _ in ordered_batches(images, 7)])
+    ours = torch.cat([batch.pixels for batch in ordered_batches(images, 7)])
     assert torch.equal(ours, expected)
 
 
@@ -48,7 +48,7 @@ def test_crops_and_flips_are_those_of_a_plain_loop() -> None:
     source, padding = part(), 4
     images = load_images(source, transform(crop_padding=padding, flip=True), CPU, training=True, noise_seed=0)
     seen, flipped, corners = set(), 0, set()
-    for pixels, labels in training_batches(images, RECIPE.model_copy(update={"batch_size": 5}), 0, 0):
+    for pixels, labels, _ in training_batches(images, RECIPE.model_copy(update={"batch_size": 5}), 0, 0):
         for picture, label in zip(pixels, labels, strict=True):
             match = find(source, picture, padding)
             assert match is not None
@@ -87,7 +87,7 @@ def test_an_epoch_is_a_pure_function_of_seed_and_epoch() -> None:
     images = load_images(part(), transform(crop_padding=4, flip=True), CPU, training=True, noise_seed=0)
 
     def epoch(seed: int, number: int) -> torch.Tensor:
-        return torch.cat([pixels for pixels, _ in training_batches(images, RECIPE, seed, number)])
+        return torch.cat([batch.pixels for batch in training_batches(images, RECIPE, seed, number)])
 
     assert torch.equal(epoch(0, 3), epoch(0, 3))
     assert not torch.equal(epoch(0, 3), epoch(0, 4))
@@ -108,7 +108,7 @@ def test_noise_is_added_in_the_pixel_scale_and_not_clipped() -> None:
     noisy = Part(source.images, source.labels, sigma)
     plain = Transform(mean=(0, 0, 0), std=(1, 1, 1))
     images = load_images(noisy, plain, CPU, training=False, noise_seed=3)
-    ours = torch.cat([pixels for pixels, _ in ordered_batches(images, 6)]).permute(0, 2, 3, 1).numpy()
+    ours = torch.cat([batch.pixels for batch in ordered_batches(images, 6)]).permute(0, 2, 3, 1).numpy()
     expected = source.images / np.float32(255) + noise(sigma, (32, 32, 3), 3)
     np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-6)
     assert ours.min() < 0
@@ -118,3 +118,42 @@ def test_noise_is_added_in_the_pixel_scale_and_not_clipped() -> None:
 def test_channels_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="mean has 3 entries, but the images have 1 channels"):
         load_images(part(channels=1), transform(), CPU, training=False, noise_seed=0)
+
+
+def test_environments_tell_noisy_copies_apart_and_follow_their_images() -> None:
+    sigma = np.array([0, 0.5] * 10, np.float32)
+    source = part()
+    images = load_images(Part(source.images, np.arange(20), sigma), transform(), CPU, training=True, noise_seed=0)
+    batches = list(training_batches(images, RECIPE, 0, 0))
+    labels, environments = (torch.cat(column) for column in list(zip(*batches, strict=True))[1:])
+    assert torch.equal(environments, labels % 2)
+
+
+def test_copies_without_noise_are_exact_and_of_the_first_environment() -> None:
+    source = part()
+    copied = Part(source.images, source.labels, np.zeros(20, np.float32))
+    images = load_images(copied, transform(), CPU, training=False, noise_seed=0)
+    plain = load_images(source, transform(), CPU, training=False, noise_seed=0)
+    assert images.noise is None
+    assert torch.equal(images.pixels, plain.pixels)
+    assert images.environments.sum() == 0
+
+
+def test_balanced_sampling_draws_every_class_equally_often_as_a_pure_function_of_seed_and_epoch() -> None:
+    labels = np.repeat(np.arange(4), [1000, 100, 50, 850])
+    images = load_images(
+        Part(np.zeros((2000, 2, 2, 1), np.uint8), labels),
+        Transform(mean=(0,), std=(1,)), CPU, training=True, noise_seed=0,
+    )  # fmt: skip
+    balanced = RECIPE.model_copy(update={"sampling": "balanced", "batch_size": 300, "drop_last": False})
+
+    def epoch(seed: int, number: int) -> torch.Tensor:
+        return torch.cat([batch.labels for batch in training_batches(images, balanced, seed, number)])
+
+    drawn = epoch(0, 0)
+    assert len(drawn) == 2000
+    # Binomial(2000, 1/4): five standard deviations are 97.
+    assert (drawn.bincount(minlength=4) - 500).abs().max() < 97
+    assert torch.equal(drawn, epoch(0, 0))
+    assert not torch.equal(drawn, epoch(0, 1))
+    assert not torch.equal(drawn, epoch(1, 0))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +17,7 @@ from stages.errors import StageError
 from stages.files import sha256
 from stages.layout import Layout
 from stages.params import Compute
-from tests.small import small_cell, write_split
+from tests.small import REPOSITORY, small_cell, small_params, write_split
 
 COMPUTE = Compute(device="cpu", threads=1)
 CELL = small_cell(seeds=(0, 3))
@@ -38,10 +40,14 @@ def test_curves_have_a_row_per_seed_and_epoch_with_every_metric(trained: Layout)
     curves = pd.read_csv(trained.results(CELL.key) / "curves.csv")
     assert list(zip(curves.seed, curves.epoch, strict=True)) == [(s, e) for s in (0, 3) for e in range(3)]
     assert list(curves.columns) == [
-        "seed", "epoch", "learning_rate", "train_loss", "train_accuracy", "test_loss", "test_accuracy",
+        "seed", "epoch", "learning_rate", "train_loss", "train_loss_sum", "train_accuracy",
+        "test_loss", "test_loss_sum", "test_accuracy",
         "test_precision_weighted", "test_recall_weighted", "test_f1_weighted",
         "test_precision_macro", "test_recall_macro", "test_f1_macro",
     ]  # fmt: skip
+    by_class = pd.read_csv(trained.results(CELL.key) / "class_curves.csv")
+    assert list(by_class.columns) == ["seed", "epoch", "label", "train_recall", "test_recall"]
+    assert len(by_class) == 2 * 3 * 10
     timing = pd.read_csv(trained.results(CELL.key) / "timing.csv")
     assert list(timing.columns) == ["seed", "epoch", "train_seconds", "test_seconds"]
 
@@ -50,7 +56,7 @@ def test_training_twice_gives_the_same_bytes_but_for_the_clock(trained: Layout, 
     again = Layout(tmp_path / "again")
     write_split(again)
     train.run(CELL, COMPUTE, again)
-    for name in ("run.json", "curves.csv", "environment.json"):
+    for name in ("run.json", "curves.csv", "class_curves.csv", "environment.json"):
         assert (trained.results(CELL.key) / name).read_bytes() == (again.results(CELL.key) / name).read_bytes()
     for path in trained.weights(CELL.key).iterdir():
         assert path.read_bytes() == (again.weights(CELL.key) / path.name).read_bytes()
@@ -69,6 +75,9 @@ def test_evaluation_agrees_with_the_last_epoch_and_with_its_own_predictions(trai
         assert scores["accuracy"] == accuracy_score(predicted.true, predicted.predicted)
         f1 = f1_score(predicted.true, predicted.predicted, average="weighted", zero_division=0)
         assert scores["f1_weighted"] == pytest.approx(f1, abs=1e-12)
+    compact = pd.read_csv(results / "predicted.csv")
+    for scores in metrics["seeds"]:
+        assert scores["accuracy"] == accuracy_score(compact.true, compact[f"seed-{scores['seed']}"])
     confusion = pd.read_csv(results / "confusion.csv")
     assert confusion.groupby("seed")["count"].sum().to_dict() == {0: 50, 3: 50}
     assert pd.read_csv(results / "per_class.csv").groupby("seed").support.sum().to_dict() == {0: 50, 3: 50}
@@ -147,3 +156,29 @@ def test_altered_data_is_named(layout: Layout) -> None:
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(StageError, match=rf"train_labels\.npy is damaged: SHA-256 {expected} was expected"):
         train.run(CELL, COMPUTE, layout)
+
+
+def test_every_seed_of_a_named_run_trains_on_its_own_draw(tmp_path: Path) -> None:
+    params = small_params()
+    recipe = params.recipes["mnist-rnn"].model_copy(update={"seeds": (0, 1), "epochs": 1})
+    options = {"width": 8, "hidden": 8}
+    run = params.runs["lstm-unbalanced"].model_copy(update={"data": "digits", "changes": {}})
+    run = run.model_copy(update={"model": run.model.model_copy(update={"options": options})})
+    params = params.model_copy(update={"recipes": {"mnist-rnn": recipe}, "runs": {"mine": run}})
+    layout = Layout(tmp_path)
+    write_split(layout, draws={0: range(20), 1: range(10, 50)})
+    train.run(params.cell("mine"), COMPUTE, layout)
+    evaluate.run(params.cell("mine"), COMPUTE, layout)
+    by_class = pd.read_csv(layout.results("mine") / "class_curves.csv")
+    assert set(by_class.seed) == {0, 1}
+    wrong = params.model_copy(update={"recipes": {"mnist-rnn": recipe.model_copy(update={"seeds": (0, 2)})}})
+    with pytest.raises(StageError, match="digits was drawn for seeds 0, 1, not for 2"):
+        train.run(wrong.cell("mine"), COMPUTE, layout)
+
+
+def test_an_unknown_cell_is_one_sentence() -> None:
+    command = [sys.executable, "-m", "stages.train", ".", "lstm-unknown"]
+    ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert "unknown cell 'lstm-unknown': expected one of elman, lstm" in ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1

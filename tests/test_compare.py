@@ -2,20 +2,19 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from stages.compare import Comparison, write_comparison
+from stages.compare import compare as write_comparison
 from stages.errors import StageError
 from stages.headline import headline
 from stages.layout import Layout
-from stages.papers import METRICS, PAPERS, load_claims, load_paper
 from stages.params import Params, load_params
 from stages.results import read_cell, read_results
 from tests.fake_results import write_cells
 
 ROOT = Path(__file__).resolve().parents[1]
-PLACE = ("mnist", "recurnet1", 4)
 KEY = "mnist-recurnet1-4"
 Rows = list[dict[str, str]]
 
@@ -35,14 +34,11 @@ def compare(tmp_path: Path) -> Callable[[Params], Callable[[str], Rows]]:
     """Compare what lies in the temporary home; gives a reader of the tables written."""
 
     def run(params: Params) -> Callable[[str], Rows]:
-        folder = PAPERS / "recurnets"
-        paper = load_paper(folder)
-        claims = load_claims(folder / "claims.csv", paper)
         layout = Layout(tmp_path)
-        write_comparison(Comparison(paper, claims, read_results(layout, params)), layout.reports)
+        write_comparison(read_results(layout, params), layout.reports)
 
-        def read(name: str) -> Rows:
-            with (layout.reports / "tables" / f"{name}.csv").open(newline="") as stream:
+        def read(name: str, paper: str = "recurnets") -> Rows:
+            with (layout.reports / "tables" / paper / f"{name}.csv").open(newline="") as stream:
                 return list(csv.DictReader(stream))
 
         return read
@@ -50,80 +46,116 @@ def compare(tmp_path: Path) -> Callable[[Params], Callable[[str], Rows]]:
     return run
 
 
-def summary(home: Path) -> dict[str, object]:
+def summary(home: Path) -> dict[str, Any]:
     return json.loads((Layout(home).reports / "summary.json").read_text())
 
 
+def runs(home: Path, paper: str = "recurnets") -> dict[str, int]:
+    return summary(home)["papers"][paper]["runs"]
+
+
+def claim(rows: Rows, run: str, metric: str) -> dict[str, str]:
+    return next(row for row in rows if row["run"] == run and row["metric"] == metric)
+
+
 def test_a_full_run_gets_a_difference(tmp_path: Path, full: Params, compare) -> None:
-    write_cells(tmp_path, full, [PLACE])
-    row = next(row for row in compare(full)("table_5_3") if row["scale"] == "full run")
-    assert (row["architecture"], row["depth"], row["accuracy_published"]) == ("recurnet1", "4", "0.98")
-    ours = read_cell(Layout(tmp_path), full, full.cell(*PLACE)).mean("accuracy")
-    assert float(row["accuracy_ours"]) == ours
-    assert float(row["accuracy_difference"]) == ours - 0.98
-    assert summary(tmp_path)["paper_cells"] == {"full run": 1, "reduced run": 0, "not run": 29}
+    write_cells(tmp_path, full, [KEY])
+    row = claim(compare(full)("claims"), KEY, "test_accuracy")
+    assert (row["table"], row["published"], row["scale"]) == ("5.3", "0.98", "full run")
+    ours = read_cell(Layout(tmp_path), full, full.cell(KEY)).mean("test_accuracy")
+    assert float(row["ours"]) == ours
+    assert float(row["difference"]) == ours - 0.98
+    assert runs(tmp_path) == {"full run": 1, "reduced run": 0, "not run": 29}
 
 
 def test_a_reduced_run_never_gets_a_difference(tmp_path: Path, reduced: Params, compare) -> None:
-    places = [(d, a, n) for d in ("mnist", "svhn", "cifar10") for a in ("recurnet1", "recurnet2") for n in range(4, 9)]
-    write_cells(tmp_path, reduced, places)
+    names = ("recurnet1", "recurnet2")
+    keys = [f"{d}-{a}-{n}" for d in ("mnist", "svhn", "cifar10") for a in names for n in range(4, 9)]
+    write_cells(tmp_path, reduced, [*keys, *reduced.runs])
     read = compare(reduced)
-    for name in ("table_5_1", "table_5_2", "table_5_3"):
-        rows = read(name)
-        assert [row["scale"] for row in rows] == ["reduced run"] * 10 + [""]
-        assert not any(row[f"{metric}_difference"] for row in rows for metric in METRICS)
-        assert all(row["accuracy_ours"] for row in rows[:10])
+    for paper in ("recurnets", "mnist-rnn"):
+        rows = [row for row in read("claims", paper) if row["run"]]
+        assert {row["scale"] for row in rows} == {"reduced run"}
+        assert not any(row["difference"] for row in rows)
+        assert all(row["ours"] for row in rows if "images" not in row["metric"])
+    assert {row["outcome"] for row in read("statements", "mnist-rnn")} == {"reduced run"}
     assert {row["parameter"] for row in read("recipe_differences")} >= {"recipe.epochs", "options.width"}
-    assert summary(tmp_path)["paper_cells"] == {"full run": 0, "reduced run": 30, "not run": 0}
+    assert runs(tmp_path) == {"full run": 0, "reduced run": 30, "not run": 0}
+    assert runs(tmp_path, "mnist-rnn") == {"full run": 0, "reduced run": 6, "not run": 0}
 
 
 def test_what_was_not_run_is_said(tmp_path: Path, full: Params, compare) -> None:
     read = compare(full)
-    assert [row["scale"] for row in read("table_5_1")] == ["not run"] * 10 + [""]
+    assert {row["scale"] for row in read("claims") if row["run"]} == {"not run"}
     assert {row["scale"] for row in read("headline")} == {"not run"}
+    assert {row["outcome"] for row in read("statements", "mnist-rnn")} == {"not run"}
     assert read("cells") == []
-    assert summary(tmp_path)["paper_cells"] == {"full run": 0, "reduced run": 0, "not run": 30}
+    assert runs(tmp_path) == {"full run": 0, "reduced run": 0, "not run": 30}
 
 
 def test_cited_models_stand_in_the_tables(full: Params, compare) -> None:
-    last = compare(full)("table_5_1")[-1]
-    assert (last["row"], last["parameters_published"], last["accuracy_published"]) == ("ViT-H/14", "632m", "0.95")
+    last = [row for row in compare(full)("claims") if row["table"] == "5.1"][-1]
+    assert (last["run"], last["scale"], last["ours"], last["difference"]) == ("", "", "", "")
+    assert (last["row"], last["metric"], last["published"]) == ("ViT-H/14", "test_accuracy", "0.95")
 
 
 def test_seeds_are_averaged(tmp_path: Path, full: Params, compare) -> None:
     params = full.model_copy(deep=True)
     recipe = params.recurnets.recipe.model_copy(update={"seeds": (0, 1, 2)})
     params = params.model_copy(update={"recurnets": params.recurnets.model_copy(update={"recipe": recipe})})
-    write_cells(tmp_path, params, [PLACE])
-    row = next(row for row in compare(params)("table_5_3") if row["scale"] == "full run")
+    write_cells(tmp_path, params, [KEY])
+    row = claim(compare(params)("claims"), KEY, "test_accuracy")
     seeds = json.loads((Layout(tmp_path).results(KEY) / "metrics.json").read_text())["seeds"]
     assert row["seeds"] == "3"
-    assert float(row["accuracy_ours"]) == pytest.approx(sum(seed["accuracy"] for seed in seeds) / 3, abs=1e-15)
+    assert float(row["ours"]) == pytest.approx(sum(seed["accuracy"] for seed in seeds) / 3, abs=1e-15)
+
+
+def test_every_named_run_is_compared_under_its_own_metrics(tmp_path: Path, full: Params, compare) -> None:
+    write_cells(tmp_path, full, full.runs)
+    read = compare(full)
+    assert runs(tmp_path, "mnist-rnn") == {"full run": 6, "reduced run": 0, "not run": 0}
+    for metric, file, column in (
+        ("train_accuracy", "curves.csv", "train_accuracy"),
+        ("test_loss_sum", "curves.csv", "test_loss_sum"),
+    ):
+        with (Layout(tmp_path).results("lstm") / file).open(newline="") as stream:
+            last = list(csv.DictReader(stream))[-1]
+        assert float(claim(read("claims", "mnist-rnn"), "lstm", metric)["ours"]) == float(last[column])
+    row = claim(read("claims", "mnist-rnn"), "lstm-combined", "test_recall_3")
+    assert row["difference"]
+    assert {row["outcome"] for row in read("statements", "mnist-rnn")} <= {
+        "holds", "contradicted", "undecided", "seen", "not seen"
+    }  # fmt: skip
+    remedies = read("comparison_remedies", "mnist-rnn")
+    assert remedies[0]["run"] == "lstm-unbalanced"
+    assert remedies[0]["gain"] == ""
+    assert all(float(row["low"]) <= float(row["gain"]) <= float(row["high"]) for row in remedies[1:])
+    assert [float(row["point"]) for row in read("sweep_imbalance", "mnist-rnn")] == [1, 2, 5, 10, 20, 50, 100]
 
 
 def test_a_stale_result_is_named_and_not_shown(tmp_path: Path, full: Params, reduced: Params, compare) -> None:
-    write_cells(tmp_path, reduced, [PLACE])
+    write_cells(tmp_path, reduced, [KEY])
     read = compare(full)
     assert read("cells") == []
     assert summary(tmp_path)["stale"] == [KEY]
     with pytest.raises(StageError, match="other parameters"):
-        read_cell(Layout(tmp_path), full, full.cell(*PLACE))
+        read_cell(Layout(tmp_path), full, full.cell(KEY))
 
 
 def test_a_result_of_an_unknown_cell_is_stale(tmp_path: Path, reduced: Params, compare) -> None:
-    write_cells(tmp_path, reduced, [("digits", "recurnet1", 4)])
+    write_cells(tmp_path, reduced, ["digits-recurnet1-4"])
     path = Layout(tmp_path).results("digits-recurnet1-4") / "run.json"
-    path.write_text(path.read_text().replace('"dataset": "digits"', '"dataset": "gone"'))
+    path.write_text(path.read_text().replace('"key": "digits-', '"key": "gone-'))
     compare(reduced)
     assert summary(tmp_path)["stale"] == ["digits-recurnet1-4"]
 
 
 def test_a_result_that_was_not_evaluated_is_named(tmp_path: Path, full: Params, compare) -> None:
-    write_cells(tmp_path, full, [PLACE], evaluated=False)
+    write_cells(tmp_path, full, [KEY], evaluated=False)
     assert compare(full)("cells") == []
     assert summary(tmp_path)["not_evaluated"] == [KEY]
     with pytest.raises(StageError, match="evaluate the cell"):
-        read_cell(Layout(tmp_path), full, full.cell(*PLACE))
+        read_cell(Layout(tmp_path), full, full.cell(KEY))
 
 
 @pytest.mark.parametrize(
@@ -135,6 +167,9 @@ def test_a_result_that_was_not_evaluated_is_named(tmp_path: Path, full: Params, 
         ("curves.csv", lambda text: text[: len(text) // 2], "curves.csv"),
         ("curves.csv", lambda text: text.replace("test_accuracy", "accuracy"), "no column test_accuracy"),
         ("timing.csv", lambda text: "\n".join(text.splitlines()[:-1]), "has 199 rows"),
+        ("class_curves.csv", lambda text: "\n".join(text.splitlines()[:-1]), "has 1999 rows"),
+        ("predicted.csv", lambda text: "\n".join(text.splitlines()[:-1]), "has 999 rows where 1000"),
+        ("predicted.csv", lambda text: text.replace("seed-0", "seed-1"), "no column seed-0"),
         ("timing.csv", lambda text: text.replace("0.25", "fast", 1), "not a number"),
         ("environment.json", lambda text: text.replace("torch", "tf"), "key 'torch'"),
         ("environment.json", None, "environment.json is missing"),
@@ -143,7 +178,7 @@ def test_a_result_that_was_not_evaluated_is_named(tmp_path: Path, full: Params, 
 def test_damaged_files_are_named(
     tmp_path: Path, full: Params, name: str, damage: Callable[[str], str] | None, said: str
 ) -> None:
-    write_cells(tmp_path, full, [PLACE])
+    write_cells(tmp_path, full, [KEY])
     path = Layout(tmp_path).results(KEY) / name
     if damage is None:
         path.unlink()
@@ -156,12 +191,12 @@ def test_damaged_files_are_named(
 
 
 def test_headline_is_flat_and_reads_one_cell_only(tmp_path: Path, full: Params) -> None:
-    write_cells(tmp_path, full, [PLACE])
+    write_cells(tmp_path, full, [KEY])
     other = Layout(tmp_path).results("mnist-recurnet1-5") / "run.json"
     other.parent.mkdir()
     other.write_text("damaged")
-    numbers = headline(read_cell(Layout(tmp_path), full, full.cell(*PLACE)))
+    numbers = headline(read_cell(Layout(tmp_path), full, full.cell(KEY)))
     assert len(numbers) == 8
     assert all(isinstance(number, int | float) for number in numbers.values())
     with pytest.raises(StageError, match="is missing"):
-        read_cell(Layout(tmp_path), full, full.cell("mnist", "recurnet1", 6))
+        read_cell(Layout(tmp_path), full, full.cell("mnist-recurnet1-6"))

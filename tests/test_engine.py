@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 import torch
+from sklearn.metrics import recall_score
 from torch import nn
 from torch.nn import functional as F
 
 from models.registry import build
 from stages.arrays import read_split
 from stages.batches import Images, load_images, training_batches
-from stages.engine import History, Hooks, learning_rate, train
+from stages.engine import History, Hooks, learning_rate, measure, train
 from stages.errors import StageError
 from stages.layout import Layout
-from stages.params import load_params
+from stages.params import Adam, Recipe, Steps, load_params
 from stages.streams import stream_seed
 from tests.small import REPOSITORY, small_cell, write_split
 
@@ -31,7 +32,7 @@ def data(tmp_path: Path) -> tuple[Images, Images]:
     split = read_split(layout.data("digits"))
     train_images, test_images = (
         load_images(part, CELL.transform, torch.device("cpu"), training=training, noise_seed=0)
-        for part, training in ((split.train, True), (split.test, False))
+        for part, training in ((split.train(0), True), (split.test, False))
     )
     return train_images, test_images
 
@@ -41,7 +42,7 @@ def make() -> nn.Module:
 
 
 def run(data: tuple[Images, Images], **options: Any) -> tuple[nn.Module, History]:
-    return train(make, *data, CELL.recipe, 0, **options)
+    return train(make, *data, CELL.recipe, 0, classes=10, **options)
 
 
 def identical(one: nn.Module, other: nn.Module) -> bool:
@@ -64,7 +65,7 @@ def test_an_epoch_equals_a_naive_loop(data: tuple[Images, Images]) -> None:
     velocity = [torch.zeros_like(p) for p in model.parameters()]
     rate = 0.02 * (1 - math.exp(-1 / 5))
     losses, hits, seen = [], 0, 0
-    for step, (pixels, labels) in enumerate(training_batches(data[0], CELL.recipe, 0, 0)):
+    for step, (pixels, labels, _) in enumerate(training_batches(data[0], CELL.recipe, 0, 0)):
         torch.manual_seed(stream_seed("step", 0, 0, step))
         logits = model(pixels)
         loss = F.cross_entropy(logits, labels)
@@ -75,18 +76,99 @@ def test_an_epoch_equals_a_naive_loop(data: tuple[Images, Images]) -> None:
             for weight, speed, gradient in zip(model.parameters(), velocity, gradients, strict=True):
                 speed.mul_(0.9).add_(gradient + 0.0002 * weight)
                 weight.sub_(rate * speed)
-    _, history = train(make, *data, CELL.recipe.model_copy(update={"epochs": 1}), 0)
+    _, history = train(make, *data, CELL.recipe.model_copy(update={"epochs": 1}), 0, classes=10)
     row = history.curves[0]
     assert row["learning_rate"] == pytest.approx(rate)
     assert row["train_loss"] == pytest.approx(sum(losses) / len(losses), abs=1e-5)
+    assert row["train_loss_sum"] == pytest.approx(sum(losses), abs=1e-5 * len(losses))
     assert row["train_accuracy"] == hits / seen
+
+
+def test_adam_and_a_step_schedule_equal_torchs_own(data: tuple[Images, Images]) -> None:
+    recipe = CELL.recipe.model_copy(
+        update={
+            "optimizer": Adam(name="adam", lr=0.01, eps=1e-7),
+            "schedule": Steps(name="steps", period=2, gamma=0.5),
+            "epochs": 3,
+        }
+    )
+    torch.manual_seed(stream_seed("initialisation", 0))
+    model = make().to(memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01, eps=1e-7)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 2, 0.5)
+    rates = []
+    for epoch in range(3):
+        model.train()
+        rates.append(scheduler.get_last_lr()[0])
+        for step, (pixels, labels, _) in enumerate(training_batches(data[0], recipe, 0, epoch)):
+            torch.manual_seed(stream_seed("step", 0, epoch, step))
+            optimizer.zero_grad()
+            F.cross_entropy(model(pixels), labels).backward()
+            optimizer.step()
+        scheduler.step()
+    ours, history = train(make, *data, recipe, 0, classes=10)
+    assert [row["learning_rate"] for row in history.curves] == pytest.approx(rates, rel=1e-12)
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(ours.state_dict()[name], value, rtol=1e-5, atol=1e-6)
+
+
+def test_the_documents_steps_are_those_of_step_lr_over_a_hundred_epochs() -> None:
+    recipe = load_params(REPOSITORY / "full" / "params.yaml").recipes["mnist-rnn"]
+    weight = nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.Adam([weight], lr=1e-3)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 10, 0.8)
+    for epoch in range(recipe.epochs):
+        ours = learning_rate(recipe.schedule, recipe.optimizer.lr, epoch)
+        assert ours == pytest.approx(scheduler.get_last_lr()[0], rel=1e-12)
+        optimizer.step()
+        scheduler.step()
+
+
+def test_the_test_loss_is_given_per_image_and_as_the_sum_of_batch_means(data: tuple[Images, Images]) -> None:
+    model = make().eval()
+    images = data[1]
+    measured = measure(model, images, 16)
+    losses = F.cross_entropy(measured.logits, images.labels, reduction="none")
+    assert measured.loss == pytest.approx(losses.mean().item(), abs=1e-6)
+    parts = [losses[start : start + 16].mean().item() for start in (0, 16, 32, 48)]  # the last has two images
+    assert measured.loss_sum == pytest.approx(sum(parts), abs=1e-5)
+
+
+def test_class_curves_are_recalls(data: tuple[Images, Images]) -> None:
+    model, history = run(data)
+    last = [row for row in history.class_curves if row["epoch"] == CELL.recipe.epochs - 1]
+    measured = measure(model, data[1], 10)
+    expected = recall_score(data[1].labels, measured.logits.argmax(1), average=None, labels=range(10), zero_division=0)
+    assert [row["label"] for row in last] == list(range(10))
+    assert [row["test_recall"] for row in last] == pytest.approx(expected, abs=1e-12)
+    weights = data[0].labels.bincount(minlength=10) / 50
+    running = sum(row["train_recall"] * share for row, share in zip(last, weights.tolist(), strict=True))
+    seen = len(data[0]) // CELL.recipe.batch_size * CELL.recipe.batch_size
+    # Every image is seen once but for the dropped ones, which shift a class's share by at most their number.
+    assert abs(running - history.curves[-1]["train_accuracy"]) <= 2 * (50 - seen) / seen
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"objective": {"irm": {"environments": "same_batch", "weight": 1.0}}},
+        {"objective": {"loss": {"name": "focal", "gamma": 2.0}}},
+        {"objective": {"loss": {"name": "cross_entropy", "class_weights": "balanced"}}},
+        {"sampling": "balanced"},
+    ],
+)
+def test_every_objective_and_sampling_changes_the_weights(data: tuple[Images, Images], change: dict[str, Any]) -> None:
+    recipe = Recipe.model_validate({**CELL.recipe.model_dump(), **change})
+    changed, history = train(make, *data, recipe, 0, classes=10)
+    assert not identical(changed, run(data)[0])
+    assert all(math.isfinite(row["train_loss"]) for row in history.curves)
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(data: tuple[Images, Images]) -> None:
     (one, first), (two, second) = run(data), run(data)
     assert identical(one, two)
     assert first.curves == second.curves
-    other, _ = train(make, *data, CELL.recipe, 1)
+    other, _ = train(make, *data, CELL.recipe, 1, classes=10)
     assert not identical(one, other)
 
 
@@ -110,6 +192,7 @@ def test_a_continued_run_ends_bit_for_bit_like_an_uninterrupted_one(
     continued, joined = run(data, resume=torch.load(tmp_path / "state.pt", weights_only=True))
     assert identical(whole, continued)
     assert joined.curves == history.curves
+    assert joined.class_curves == history.class_curves
 
 
 def test_training_leaves_the_global_random_state_alone(data: tuple[Images, Images]) -> None:
@@ -125,9 +208,9 @@ def test_a_loss_that_is_not_finite_stops_with_seed_and_epoch(data: tuple[Images,
         return model
 
     with pytest.raises(StageError, match="the training loss of seed 0 is nan in epoch 0"):
-        train(broken, *data, CELL.recipe, 0)
+        train(broken, *data, CELL.recipe, 0, classes=10)
 
 
 def test_too_few_images_for_a_batch_are_named(data: tuple[Images, Images]) -> None:
     with pytest.raises(StageError, match="50 training images do not fill one batch of 64"):
-        train(make, *data, CELL.recipe.model_copy(update={"batch_size": 64}), 0)
+        train(make, *data, CELL.recipe.model_copy(update={"batch_size": 64}), 0, classes=10)

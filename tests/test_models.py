@@ -172,7 +172,9 @@ def test_head_every_iterate_changes_nothing_in_evaluation() -> None:
 
 @pytest.mark.parametrize("architecture", list(models()))
 def test_every_registered_model_learns_from_a_batch(architecture: str) -> None:
-    model = make(architecture, channels=1, width=0.25).train()
+    # The row networks have a fixed width of images instead of a width of layers.
+    options = {"width": 32} if architecture in ("elman", "lstm") else {"width": 0.25}
+    model = make(architecture, channels=1, **options).train()
     logits = model(torch.randn(4, 1, 32, 32))
     F.cross_entropy(logits, torch.tensor([0, 1, 2, 3])).backward()
     assert logits.shape == (4, 10)
@@ -182,7 +184,7 @@ def test_every_registered_model_learns_from_a_batch(architecture: str) -> None:
 @pytest.mark.parametrize(
     ("architecture", "options", "words"),
     [
-        ("recurnet9", {}, "unknown architecture 'recurnet9': expected one of recurnet1, recurnet2"),
+        ("recurnet9", {}, "unknown architecture 'recurnet9': expected one of elman, lstm, "),
         ("recurnet1", {"colour": 1}, "recurnet1 has no option 'colour': it has depth, width, head_every_iterate"),
     ],
 )
@@ -194,3 +196,30 @@ def test_an_unknown_model_or_option_is_named(architecture: str, options: dict[st
 def test_a_depth_without_a_recurrent_pass_is_refused() -> None:
     with pytest.raises(ValueError, match="depth is 3"):
         make("recurnet1", depth=3)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "hidden", "parameters"),
+    [("elman", 256, 75_786), ("lstm", 256, 295_434), ("elman", 128, 21_514), ("lstm", 128, 82_186)],
+)
+def test_row_networks_have_the_parameters_of_mnist_rnn(architecture: str, hidden: int, parameters: int) -> None:
+    model = make(architecture, channels=1, hidden=hidden)
+    assert sum(p.numel() for p in model.parameters()) == parameters
+
+
+@pytest.mark.parametrize(("architecture", "gates"), [("elman", 1), ("lstm", 4)])
+def test_row_networks_macs_are_those_of_their_matrices(architecture: str, gates: int) -> None:
+    counted = macs(make(architecture, channels=1, hidden=64), torch.zeros(1, 1, 28, 28), training=True)
+    assert counted == 28 * gates * 64 * (28 + 64) + 64 * 10
+
+
+@pytest.mark.parametrize("architecture", ["elman", "lstm"])
+def test_row_networks_read_rows_and_say_the_same_in_training_and_evaluation(architecture: str) -> None:
+    model = make(architecture, channels=3, width=6, hidden=20).double()
+    images = torch.rand(5, 3, 4, 6, dtype=torch.float64)
+    images[:, :, 0] = 0  # an empty first row, which training shares among images
+    assert torch.allclose(model.train()(images), model.eval()(images), rtol=0, atol=1e-12)
+    rows = torch.stack([images[:, :, row].permute(0, 2, 1).reshape(5, 18) for row in range(4)], dim=1)
+    assert torch.allclose(model.head(model.recurrent(rows)[0][:, -1]), model(images), rtol=0, atol=1e-12)
+    with pytest.raises(ValueError, match="a row of the images has 24 values, but the model's `width` makes 18"):
+        model(torch.rand(5, 3, 4, 8, dtype=torch.float64))

@@ -5,7 +5,16 @@ from pathlib import Path
 import pytest
 
 from stages.errors import StageError
-from stages.papers import METRICS, PAPERS, load_author_cells, load_author_log, load_claims, load_paper
+from stages.papers import (
+    PAPERS,
+    Paper,
+    Statement,
+    load_author_cost,
+    load_author_log,
+    load_claims,
+    load_paper,
+    load_papers,
+)  # fmt: skip
 from stages.params import Cell, Params, load_params
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,26 +55,30 @@ PRINTED = {
 }
 CITED = {
     ("ViT-H/14", "parameters"): "632m",
-    ("ViT-H/14", "accuracy"): "0.95",
-    ("WRN28-10 (SAM)", "accuracy"): "0.99",
+    ("ViT-H/14", "test_accuracy"): "0.95",
+    ("WRN28-10 (SAM)", "test_accuracy"): "0.99",
     ("Branching/Merging CNN + Homogeneous Vector Capsules", "parameters"): "1.5m",
-    ("Branching/Merging CNN + Homogeneous Vector Capsules", "accuracy"): "0.99",
+    ("Branching/Merging CNN + Homogeneous Vector Capsules", "test_accuracy"): "0.99",
 }
+
+METRICS = ("test_accuracy", "test_f1_weighted", "test_precision_weighted", "test_recall_weighted")
 
 paper = load_paper(FOLDER)
 claims = load_claims(FOLDER / "claims.csv", paper)
+rnn = load_paper(PAPERS / "mnist-rnn")
+rnn_claims = {claim.id: claim for claim in load_claims(PAPERS / "mnist-rnn" / "claims.csv", rnn)}
 
 
 def test_claims_are_the_printed_tables() -> None:
     printed = {
-        (dataset, architecture, depth, metric): value
+        (f"{dataset}-{architecture}-{depth}", metric): value
         for (dataset, architecture), block in PRINTED.items()
         for depth, line in enumerate(block.splitlines(), start=4)
         for metric, value in zip(("parameters", *METRICS), line.split(), strict=True)
     }
-    trained = {(c.dataset, c.architecture, c.depth, c.metric): c.published for c in claims if c.architecture}
+    trained = {(c.run, c.metric): c.published for c in claims if c.run}
     assert trained == printed
-    assert {(c.row, c.metric): c.published for c in claims if not c.architecture} == CITED
+    assert {(c.row, c.metric): c.published for c in claims if not c.run} == CITED
 
 
 def test_rounding_rule_holds_unless_a_note_says_otherwise() -> None:
@@ -82,37 +95,73 @@ def test_claims_agree_with_the_reference_check() -> None:
     if not REFERENCE.is_dir():
         pytest.skip("the reference logs are not here")
     short = {"f1": "f1_weighted", "precision": "precision_weighted", "recall": "recall_weighted"}
-    ours = {(c.dataset, c.architecture, str(c.depth), c.metric): c for c in claims}
+    ours = {(c.run, c.metric): c for c in claims}
     with (REFERENCE / "table_check.csv").open(newline="") as stream:
         for row in csv.DictReader(stream):
             metric = short.get(row["metric"], row["metric"])
-            dataset = row["dataset"].lower()
-            claim = ours[dataset, f"recurnet{row['architecture']}", row["depth"], metric]
+            metric = metric if metric == "parameters" else f"test_{metric}"
+            claim = ours[f"{row['dataset'].lower()}-recurnet{row['architecture']}-{row['depth']}", metric]
             assert claim.value == float(row["table"])
             assert (claim.note == "") == (row["verdict"] == "agrees with final epoch")
-            if claim.author_log is not None and metric != "accuracy":
+            if claim.author_log is not None and metric != "test_accuracy":
                 assert claim.author_log == pytest.approx(float(row["final_epoch_value"]), rel=1e-6)
 
 
 def test_author_log_ends_where_the_claims_say() -> None:
-    log = load_author_log(FOLDER).set_index(["dataset", "architecture", "depth", "epoch"]).sort_index()
+    log = load_author_log(FOLDER).set_index(["run", "epoch"]).sort_index()
     for claim in claims:
-        if claim.metric == "accuracy" and claim.author_log_epochs:
-            last = log.loc[
-                (claim.dataset, claim.architecture, claim.depth, claim.author_log_epochs - 1), "test_accuracy"
-            ]
+        if claim.metric == "test_accuracy" and claim.author_log_epochs:
+            last = log.loc[(claim.run, claim.author_log_epochs - 1), "test_accuracy"]
             assert last == pytest.approx(claim.author_log, rel=1e-5)
-    cells = load_author_cells(FOLDER)
-    assert cells["epochs_logged"].sum() == len(log) == 5361
+    assert len(log) == 5361
+    cost = load_author_cost(FOLDER)
+    assert cost is not None
+    assert cost[0] == 28
+    assert cost[1] / 3600 == pytest.approx(61.3, abs=0.05)
     assert (FOLDER / "author_log.csv").stat().st_size < 450_000
+
+
+def test_every_logged_number_of_mnist_rnn_is_the_printed_one() -> None:
+    log = load_author_log(PAPERS / "mnist-rnn").set_index(["run", "epoch"])
+    logged = [claim for claim in rnn_claims.values() if claim.author_log is not None]
+    assert len(logged) == 6 * 4 + 4 * 11
+    for claim in logged:
+        assert log.loc[(claim.run, 99), claim.metric] == claim.author_log == claim.value
+
+
+def test_mnist_rnns_tables_add_up() -> None:
+    train = [rnn_claims[f"TIII-lstm-unbalanced-train_images_{label}"].value for label in range(10)]
+    test = [rnn_claims[f"TIII-lstm-unbalanced-test_images_{label}"].value for label in range(10)]
+    assert (sum(train), sum(test)) == (32_462, 10_000)
+    for run in list(rnn.runs)[2:]:
+        recalls = [rnn_claims[f"TVI-{run}-test_recall_{label}"].value for label in range(10)]
+        total = sum(recall * count for recall, count in zip(recalls, test, strict=True)) / 10_000
+        # Ten percentages, each rounded to hundredths of a point.
+        assert total == pytest.approx(rnn_claims[f"TVI-{run}-test_accuracy"].value, abs=1e-4)
+
+
+@pytest.mark.parametrize("statement", rnn.statements, ids=lambda statement: statement.id)
+def test_published_differences_follow_from_the_tables_and_the_log(statement: Statement) -> None:
+    pair = (statement.first, statement.second)
+    log = load_author_log(PAPERS / "mnist-rnn")
+    if statement.measure == "epochs":
+        reached = [log[(log["run"] == run) & (log[statement.column] >= statement.level)]["epoch"].min() for run in pair]
+    else:
+        last = log[log["epoch"] == 99].set_index("run")
+        if statement.labels is None:
+            reached = [last.loc[run, "test_accuracy"] for run in pair]
+        else:
+            weights = [rnn_claims[f"TIII-lstm-unbalanced-test_images_{label}"].value for label in statement.labels]
+            columns = [f"test_recall_{label}" for label in statement.labels]
+            reached = [(last.loc[run, columns] * weights).sum() / sum(weights) for run in pair]
+    assert statement.published == pytest.approx(float(reached[0] - reached[1]), abs=5.1e-5)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("cifar10,recurnet1,4,accuracy", "cifar100,recurnet1,4,accuracy", "line 3: unknown dataset 'cifar100'"),
-        ("cifar10,recurnet1,4,accuracy", "cifar10,resnet,4,accuracy", "line 3: unknown architecture 'resnet'"),
-        ("4,accuracy,0.81", "4,top5,0.81", "line 3: column metric, 'top5'"),
+        ("cifar10-recurnet1-4,test_acc", "cifar100-recurnet1-4,test_acc", "line 3: unknown run 'cifar100-recurnet1-4'"),
+        ("4,test_accuracy,0.81", "4,top5,0.81", "line 3: column metric, 'top5'"),
         (
             "accuracy,0.81,0.81,fraction",
             "accuracy,0.81,0.82,fraction",
@@ -123,9 +172,8 @@ def test_author_log_ends_where_the_claims_say() -> None:
             "T5.1-recurnet1-4-parameters",
             "line 3: id 'T5.1-recurnet1-4-parameters' occurs twice",
         ),
-        ("4,accuracy,0.81,0.81", "four,accuracy,0.81,0.81", "line 3: column depth, 'four'"),
+        ("test_accuracy,0.81,0.81", "test_accuracy,high,0.81", "line 3: published 'high' is not a number"),
         ("T5.1-recurnet1-4-accuracy,5.1", "T5.1-recurnet1-4-accuracy,5.9", "line 3: unknown table '5.9'"),
-        ("T5.1-recurnet1-4-accuracy,5.1", "T5.1-recurnet1-4-accuracy,5.2", "line 3: dataset 'cifar10' is not that of"),
         (",margin,", ",tolerance,", "column margin is missing"),
     ],
 )
@@ -148,15 +196,44 @@ def test_wrong_paper_is_named(tmp_path: Path) -> None:
         load_paper(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("    first: lstm\n", "    first: gru\n", "statements, lstm-beats-elman: unknown run 'gru'"),
+        ("10: lstm-unbalanced", "10: lstm-10", "sweeps, imbalance: unknown run 'lstm-10'"),
+        ('runs: "lstm-irm-*"', 'runs: "gru-irm-*"', "the pattern 'gru-irm-*' matches no run"),
+        ("    level: 0.99\n", "", "a statement on epochs needs column and level"),
+        ("measure: accuracy", "measure: beauty", "key 'statements.0.measure'"),
+    ],
+)
+def test_wrong_names_in_a_paper_are_errors(tmp_path: Path, old: str, new: str, said: str) -> None:
+    text = (PAPERS / "mnist-rnn" / "paper.yaml").read_text()
+    assert old in text
+    (tmp_path / "paper.yaml").write_text(text.replace(old, new, 1))
+    with pytest.raises(StageError) as error:
+        load_paper(tmp_path)
+    assert said in str(error.value)
+
+
 def full_params() -> Params:
     return load_params(ROOT / "full" / "params.yaml")
 
 
-def test_the_full_grid_is_at_full_scale() -> None:
+@pytest.mark.parametrize("document", load_papers(), ids=lambda document: document.id)
+def test_every_run_of_the_full_home_is_at_full_scale(document: Paper) -> None:
     params = full_params()
-    for dataset in paper.datasets:
-        for architecture in paper.architectures:
-            assert paper.differences(params.cell(dataset, architecture, 4)) == {}
+    for run in (*document.runs, *document.variants):
+        assert document.differences(params.cell(run)) == {}, run
+
+
+def test_every_named_run_belongs_to_a_document_and_is_reduced_by_default() -> None:
+    papers = {document.id: document for document in load_papers()}
+    for params in (full_params(), load_params(ROOT / "params.yaml")):
+        for key, run in params.runs.items():
+            document = papers[run.paper]
+            assert key in document.runs or key in document.variants
+            assert run.data in document.datasets or params.home == "."
+            assert (document.differences(params.cell(key)) == {}) == (params.home == "full")
 
 
 @pytest.mark.parametrize(
@@ -172,7 +249,7 @@ def test_the_full_grid_is_at_full_scale() -> None:
     ],
 )
 def test_any_other_value_makes_a_reduced_run(key: str, value: object) -> None:
-    tree = full_params().cell("mnist", "recurnet1", 5).model_dump(mode="json")
+    tree = full_params().cell("mnist-recurnet1-5").model_dump(mode="json")
     branch = tree
     *parents, leaf = key.split(".")
     for parent in parents:
@@ -183,15 +260,25 @@ def test_any_other_value_makes_a_reduced_run(key: str, value: object) -> None:
     assert differences[key][1] == value
 
 
+def test_a_penalty_or_a_thinned_out_label_that_the_document_does_not_have_makes_a_reduced_run() -> None:
+    tree = full_params().cell("lstm").model_dump(mode="json")
+    tree["recipe"]["objective"]["irm"] = {"environments": "same_batch", "weight": 1.0}
+    tree["split"]["fractions"] = {"3": 0.5}
+    differences = rnn.differences(Cell.model_validate(tree))
+    assert differences["split.fractions"] == ({}, {"3": 0.5})
+    assert {key for key in differences if key.startswith("recipe.objective.irm")}
+
+
 def test_seeds_are_free_and_another_dataset_is_a_difference() -> None:
-    tree = full_params().cell("mnist", "recurnet1", 5).model_dump(mode="json")
+    tree = full_params().cell("mnist-recurnet1-5").model_dump(mode="json")
     tree["recipe"]["seeds"] = [3, 4]
     assert paper.differences(Cell.model_validate(tree)) == {}
-    digits = load_params(ROOT / "params.yaml").cell("digits", "recurnet1", 4)
-    assert paper.differences(digits)["dataset"] == ("cifar10, svhn, mnist", "digits")
+    digits = load_params(ROOT / "params.yaml").cell("digits-recurnet1-4")
+    assert paper.differences(digits)["dataset"] == ("CIFAR-10, SVHN, MNIST", "digits")
 
 
 def test_charts_are_numbered_as_in_the_document() -> None:
-    numbers = [chart.id for chart in paper.charts]
-    assert numbers == [f"5.{n}" for n in range(1, 7)] + [f"7.{n}" for n in range(1, 37)]
-    assert len({(c.dataset, c.architecture, c.metric) for c in paper.charts}) == 36
+    charts = [chart for group in paper.charts for chart in group.charts]
+    assert [chart.id for chart in charts] == [f"5.{n}" for n in range(1, 7)] + [f"7.{n}" for n in range(1, 37)]
+    assert len({(chart.runs, chart.panels) for chart in charts}) == 36
+    assert [chart.id for group in rnn.charts for chart in group.charts] == ["4", "5", "6", "7", "8", "9"]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from models.registry import build
 from stages.errors import StageError
 from stages.params import load_params
 from tests.small import REPOSITORY
@@ -38,6 +39,19 @@ BAD = [
     (("momentum: 0.9", "momentun: 0.9"), "unknown key 'recurnets.recipe.optimizer.momentun'"),
     (("mean: [0.1307]", "mean: [0.1, 0.2]"), "key 'recurnets.transforms.mnist': mean and std need one entry"),
     (("root:", "root: ["), "is not valid YAML"),
+    (
+        ("data: digits-augmented", "data: digit"),
+        "unknown runs.lstm-augmented.data 'digit': data and subsets has digits",
+    ),
+    (("transform: scaled", "transform: none"), "unknown runs.elman.transform 'none': transforms has scaled"),
+    (("recipe: mnist-rnn", "recipe: rnn"), "unknown runs.elman.recipe 'rnn': recipes has mnist-rnn"),
+    (("environments: same_batch", "environments: none"), "runs.lstm-generalized.changes.objective.irm.environments"),
+    (
+        ("    seeds: [0]\n    epochs: 20", "    seeds: [1]\n    epochs: 20"),
+        "seed 1 is none of the seeds that digits-un",
+    ),
+    (("digits-unbalanced:", "mnist:"), "subsets.mnist: data has a split of this name"),
+    (("  digits-augmented:\n    source: digits", "  digits-augmented:\n    source: x"), "unknown subsets.digits-augm"),
 ]
 
 
@@ -53,7 +67,9 @@ def test_a_bad_key_is_named(tmp_path: Path, change: tuple[str, str], words: str)
     [
         BAD[0],
         (("width: 0.25, head", "wide: 1, head"), "key 'recurnets.models.recurnet1': recurnet1 has no option 'wide'"),
-        (("    recurnet2:", "    recurnet7:"), "unknown architecture 'recurnet7': expected one of recurnet1"),
+        (("    recurnet2:", "    recurnet7:"), "unknown architecture 'recurnet7': expected one of "),
+        (("options: {width: 8", "options: {wide: 8"), "key 'runs.elman.model': elman has no option 'wide'"),
+        (("file: mnist_rnn", "file: recurnets"), "elman is in models/mnist_rnn.py, not models/recurnets.py"),
     ],
 )
 def test_the_check_stage_says_one_sentence_and_writes_nothing(
@@ -70,12 +86,34 @@ def test_the_check_stage_says_one_sentence_and_writes_nothing(
 
 
 @pytest.mark.parametrize(
-    ("dataset", "architecture", "words"),
-    [("digit", "recurnet1", "unknown dataset 'digit'"), ("digits", "recurnet3", "unknown architecture 'recurnet3'")],
+    ("key", "words"),
+    [
+        ("digit-recurnet1-4", "unknown dataset 'digit'"),
+        ("digits-recurnet3-4", "unknown cell 'digits-recurnet3-4': expected one of elman, .* or DATASET-ARCHITECTURE"),
+        ("digits-recurnet1-x", "unknown cell"),
+        ("digits", "unknown cell"),
+        ("", "unknown cell ''"),
+    ],
 )
-def test_an_unknown_cell_is_named(dataset: str, architecture: str, words: str) -> None:
+def test_an_unknown_cell_is_named(key: str, words: str) -> None:
     with pytest.raises(StageError, match=words):
-        load_params(REPOSITORY / "params.yaml").cell(dataset, architecture, 4)
+        load_params(REPOSITORY / "params.yaml").cell(key)
+
+
+@pytest.mark.parametrize("home", [".", "full"])
+def test_every_named_run_can_be_built(home: str) -> None:
+    params = load_params(REPOSITORY / home / "params.yaml")
+    for key in params.runs:
+        cell = params.cell(key)
+        assert cell.split.source in {"digits", "mnist", "cifar10", "svhn"}
+        assert build(cell.architecture, 1, 10, cell.options) is not None
+
+
+def test_changes_replace_entries_of_the_recipe_and_nothing_else() -> None:
+    params = load_params(REPOSITORY / "full" / "params.yaml")
+    plain, changed = params.cell("lstm-unbalanced").recipe, params.cell("lstm-generalized").recipe
+    assert changed.objective.irm is not None
+    assert changed.model_copy(update={"objective": plain.objective}) == plain
 
 
 def test_missing_parameters_are_named(tmp_path: Path) -> None:

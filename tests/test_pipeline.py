@@ -15,8 +15,10 @@ import pandas as pd
 import pytest
 import yaml
 
+from stages.params import load_params
 from tests.small import REPOSITORY
 
+PARAMS = load_params(REPOSITORY / "params.yaml")
 CELLS = {f"digits-{architecture}-{depth}" for architecture in ("recurnet1", "recurnet2") for depth in range(4, 9)}
 BIN = Path(sys.executable).parent
 
@@ -45,9 +47,15 @@ class Clone:
     @staticmethod
     def tiny(params: dict) -> None:
         params["data"]["digits"] = {"train_first": 96, "test_first": 50}
+        for subset in params["subsets"].values():
+            subset |= {"train_first": 200, "test_first": 50}
         for options in params["recurnets"]["models"].values():
             options["width"] = 0.125
         params["recurnets"]["recipe"] |= {"epochs": 2, "batch_size": 32}
+        for recipe in params["recipes"].values():
+            recipe |= {"epochs": 2}
+        for run in params["runs"].values():
+            run["model"]["options"]["hidden"] = 8
 
     def change(self, edit) -> None:
         path = self.folder / "params.yaml"
@@ -87,8 +95,10 @@ class Clone:
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     made = Clone(tmp_path_factory.mktemp("clone"))
     executed = made.stages_run("repro")
-    each = {f"{stage}@{cell}" for stage in ("train", "evaluate") for cell in CELLS}
-    assert executed == {"check", "download@digits", "split@digits", "headline", "compare", "report", *each}
+    once = {"check", "download@digits", "split@digits", "headline", "compare", "report"}
+    grid = {f"{stage}@{cell}" for stage in ("train", "evaluate") for cell in CELLS}
+    named = {f"{stage}-run@{run}" for stage in ("train", "evaluate") for run in PARAMS.runs}
+    assert executed == once | grid | named | {f"subset@{name}" for name in PARAMS.subsets}
     made.commit("results")
     return made
 
@@ -115,8 +125,9 @@ def test_the_report_holds_every_cell_and_calls_it_reduced(clean: Clone) -> None:
     text = (clean.folder / "reports" / "report.html").read_text(encoding="utf-8")
     html5lib.HTMLParser(strict=False).parse(text)
     assert "reduced run" in text.lower()
-    cells = pd.read_csv(clean.folder / "reports" / "tables" / "cells.csv")
-    assert set(cells.key) == CELLS
+    tables = (clean.folder / "reports" / "tables").glob("*/cells.csv")
+    cells = pd.concat([pd.read_csv(path) for path in tables])
+    assert set(cells.key) == CELLS | set(PARAMS.runs)
     assert set(cells.scale) == {"reduced run"}
     for key, accuracy in zip(cells.key, cells.test_accuracy, strict=True):
         metrics = json.loads((clean.folder / "results" / "runs" / key / "metrics.json").read_text())
@@ -143,6 +154,12 @@ def test_one_changed_model_option_retrains_that_model_alone(clean: Clone) -> Non
         "exp", "run", "-S", "recurnets.models.recurnet1.head_every_iterate=false", "-S", "depth=5", "headline"
     )
     assert executed == {"check", "train@digits-recurnet1-5", "evaluate@digits-recurnet1-5", "headline"}
+
+
+def test_one_changed_run_retrains_that_run_alone(clean: Clone) -> None:
+    executed = clean.stages_run("exp", "run", "-S", "runs.lstm-generalized.changes.objective.irm.weight=10.0")
+    touched = {"train-run@lstm-generalized", "evaluate-run@lstm-generalized"}
+    assert executed == {"check", *touched, "compare", "report"}
 
 
 def test_metrics_diff_between_branches_is_a_handful_of_rows(clean: Clone) -> None:
@@ -195,7 +212,7 @@ def test_damaged_weights_are_restored_or_trained_again(clean: Clone) -> None:
     path.chmod(0o644)
     path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
     ended = clean.run(
-        sys.executable, "-m", "stages.evaluate", ".", "digits", "recurnet1", "4", ok=False
+        sys.executable, "-m", "stages.evaluate", ".", "digits-recurnet1-4", ok=False
     )  # without DVC's care
     assert ended.returncode == 1
     assert "seed-0.safetensors is damaged" in ended.stderr

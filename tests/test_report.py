@@ -12,16 +12,17 @@ from stages.params import load_params
 from tests.fake_results import write_cells, write_split
 
 ROOT = Path(__file__).resolve().parents[1]
-GRID = [(architecture, depth) for architecture in ("recurnet1", "recurnet2") for depth in range(4, 9)]
+GRID = [f"{architecture}-{depth}" for architecture in ("recurnet1", "recurnet2") for depth in range(4, 9)]
 
 
-def make(home: Path, params: Path, places: list[tuple[str, str, int]], monkeypatch: pytest.MonkeyPatch) -> str:
-    """A home with results of ``places`` and its report; gives the report's text."""
+def make(home: Path, params: Path, keys: list[str], monkeypatch: pytest.MonkeyPatch) -> str:
+    """A home with results of ``keys`` and its report; gives the report's text."""
     home.mkdir(exist_ok=True)
     shutil.copy(params, home / "params.yaml")
-    write_cells(home, load_params(home / "params.yaml"), places)
-    for dataset in {place[0] for place in places}:
-        write_split(home, dataset)
+    loaded = load_params(home / "params.yaml")
+    write_cells(home, loaded, keys)
+    for split in {loaded.cell(key).dataset for key in keys}:
+        write_split(home, split)
     for stage in (compare, report):
         monkeypatch.setattr("sys.argv", ["stage", str(home)])
         stage.main()
@@ -33,12 +34,13 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, str
     """A reduced run on digits, and a full run that misses most cells."""
     made = {}
     with pytest.MonkeyPatch.context() as patch:
-        for name, params, places in (
-            ("reduced", ROOT / "params.yaml", [("digits", *cell) for cell in GRID]),
-            ("full", ROOT / "full" / "params.yaml", [("mnist", *cell) for cell in GRID]),
+        for name, params, dataset in (
+            ("reduced", ROOT / "params.yaml", "digits"),
+            ("full", ROOT / "full" / "params.yaml", "mnist"),
         ):
             home = tmp_path_factory.mktemp(name)
-            made[name] = (home, make(home, params, places, patch))
+            keys = [*(f"{dataset}-{cell}" for cell in GRID), *load_params(params).runs]
+            made[name] = (home, make(home, params, keys, patch))
     return made
 
 
@@ -57,33 +59,49 @@ def test_the_page_is_valid_and_needs_nothing_beside_it(homes, name: str) -> None
     ids = [node.get("id") for node in document.iter() if node.get("id")]
     assert len(ids) == len(set(ids))
     assert {link for link in links if not link.startswith("#")} == {
-        "https://github.com/thinkGrow/recurrent-neural-network-for-image-classificatiom"
+        "https://github.com/thinkGrow/recurrent-neural-network-for-image-classificatiom",
+        "https://github.com/xxyQwQ/awesome-ai",
     }
     assert {link[1:] for link in links if link.startswith("#")} <= set(ids)
     assert all(node.get("scope") for node in document.iter("th"))
     assert all(node.get("alt") for node in document.iter("img"))
 
 
+def section(page: str, paper: str) -> str:
+    return page[page.index(f'<section id="{paper}">') :]
+
+
+def table(page: str, name: str) -> str:
+    start = page[page.index(f'<table class="{name}">') :]
+    return start[: start.index("</table>")]
+
+
 def test_every_reduced_number_is_labelled(homes) -> None:
     page = homes["reduced"][1]
     assert "<strong>Reduced run.</strong>" in page
     assert "30 not run" in page
-    matrix = page[page.index('<table class="headline">') : page.index("</table>")]
-    assert matrix.count("reduced run") == 10
-    cells = page[page.index('<table class="cells">') :]
-    assert cells[: cells.index("</table>")].count("reduced run") == 10
-    own = list((Layout(homes["reduced"][0]).reports / "figures").glob("figure_digits_*.svg"))
+    headlines = page[: page.index("<nav")].split('<table class="headline">')[1:]
+    assert sorted(headline.count("reduced run</span>") for headline in headlines) == [6, 10]
+    assert table(section(page, "recurnets"), "cells").count("reduced run</span>") == 10
+    own = list((Layout(homes["reduced"][0]).reports / "figures").glob("recurnets_figure_digits_*.svg"))
     assert len(own) == 12
     assert all("ours, reduced run" in path.read_text() for path in own)
 
 
 def test_a_full_run_shows_differences_and_what_is_missing(homes) -> None:
     page = homes["full"][1]
-    assert "<strong>Partly run.</strong> 10 of the paper\N{RIGHT SINGLE QUOTATION MARK}s 30 cells" in page
+    assert "<strong>Partly run.</strong> 16 of the papers\N{RIGHT SINGLE QUOTATION MARK} 36 runs" in page
     assert "reduced run</span>" not in page
-    assert re.search("<td>[+\N{MINUS SIGN}]0[.][0-9]{4}</td>", page)
+    assert re.search("<td>[+\N{MINUS SIGN}][0-9]+[.][0-9]{2}</td>", page)
     assert "Sample of MNIST" in page
-    assert "dvc repro full/dvc.yaml:split@cifar10" in page
+    assert "names the split cifar10" in page or "name the split cifar10" in page
+
+
+def test_claims_in_words_come_with_an_interval_and_an_outcome(homes) -> None:
+    rows = table(section(homes["full"][1], "mnist-rnn"), "text statements")
+    assert re.search(r"LSTM network.*?performs.*?slightly.*?better", rows, re.DOTALL)
+    assert re.search(r"\[[+\N{MINUS SIGN}]\d+\.\d\d, [+\N{MINUS SIGN}]\d+\.\d\d\]", rows)
+    assert re.search(r'class="outcome (holds|contradicted|undecided)"', rows)
 
 
 @pytest.mark.parametrize("name", ["reduced", "full"])
@@ -91,11 +109,12 @@ def test_every_figure_is_there(homes, name: str) -> None:
     home, page = homes[name]
     figures = Layout(home).reports / "figures"
     numbers = ["4.2", "4.3", *(f"5.{n}" for n in range(1, 7)), *(f"7.{n}" for n in range(1, 37))]
-    for number in numbers:
-        stem = f"figure_{number.replace('.', '_')}"
+    drawn = {f"recurnets_figure_{number.replace('.', '_')}" for number in numbers}
+    drawn |= {f"mnist_rnn_figure_{number}" for number in range(2, 10)}
+    for stem in drawn:
         assert f'id="{stem}"' in page
         assert ElementTree.parse(figures / f"{stem}.svg").getroot().tag.endswith("svg")
-    for number in ("3.1", "3.2", "3.3"):
+    for number in ("3.1", "3.2", "3.3", "1"):
         assert f"Figure {number}." in page
     assert page.count("The same chart as") == 6
 
@@ -118,8 +137,7 @@ def test_a_second_run_gives_the_same_bytes(homes, monkeypatch: pytest.MonkeyPatc
 def test_a_stale_result_is_named_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     params = (ROOT / "params.yaml").read_text()
     (tmp_path / "old.yaml").write_text(re.sub(r" epochs: \d+", " epochs: 3", params))
-    write_cells(tmp_path / "home", load_params(tmp_path / "old.yaml"), [("digits", "recurnet1", 4)])
-    monkeypatch.setattr(report.Drawer, "charts", lambda self: [])
+    write_cells(tmp_path / "home", load_params(tmp_path / "old.yaml"), ["digits-recurnet1-4"])
     page = make(tmp_path / "home", ROOT / "params.yaml", [], monkeypatch)
     assert "<code>digits-recurnet1-4</code> was trained with other parameters and is not shown" in page
     assert "<strong>Not run.</strong>" in page

@@ -48,51 +48,70 @@ SOURCE = source_of(LABELS, [0, 1, 2, 0], classes=3)
 
 
 def test_the_default_split_takes_everything_in_official_order() -> None:
-    parts = make_split("x", Split(), SOURCE)
-    assert ids(parts["train"]) == list(range(10))
-    assert ids(parts["test"]) == [100, 101, 102, 103]
-    assert parts["train"].labels.tolist() == LABELS
-    assert parts["train"].sigma is None
+    split = make_split("x", Split(), SOURCE)
+    assert ids(split.train(0)) == list(range(10))
+    assert ids(split.test) == [100, 101, 102, 103]
+    assert split.train(0).labels.tolist() == LABELS
+    assert split.train(0).sigma is None
+    assert split.train(7) is split.train(0)
 
 
 def test_classes_come_before_first_and_labels_keep_their_numbers() -> None:
-    parts = make_split("x", Split(classes=(2, 0), train_first=3, test_first=2), SOURCE)
-    assert ids(parts["train"]) == [0, 1, 3]
-    assert parts["train"].labels.tolist() == [2, 0, 2]
-    assert ids(parts["test"]) == [100, 102]
+    split = make_split("x", Split(classes=(2, 0), train_first=3, test_first=2), SOURCE)
+    assert ids(split.train(0)) == [0, 1, 3]
+    assert split.train(0).labels.tolist() == [2, 0, 2]
+    assert ids(split.test) == [100, 102]
 
 
 def test_fractions_keep_the_floor_of_a_label_and_leave_others_and_the_test_set_alone() -> None:
-    parts = make_split("x", Split(fractions={0: 0.5, 1: 0.5}), SOURCE)
-    assert np.bincount(parts["train"].labels).tolist() == [2, 1, 3]
-    assert ids(parts["train"]) == sorted(ids(parts["train"]))
-    assert set(ids(parts["train"])) >= {0, 3, 7}
-    assert len(parts["test"].labels) == 4
+    split = make_split("x", Split(fractions={0: 0.5, 1: 0.5}), SOURCE)
+    train = split.train(0)
+    assert np.bincount(train.labels).tolist() == [2, 1, 3]
+    assert ids(train) == sorted(ids(train))
+    assert set(ids(train)) >= {0, 3, 7}
+    assert len(split.test.labels) == 4
 
 
 @pytest.mark.parametrize(
     ("fraction", "count", "kept"), [(0.29, 100, 29), (0.1, 30, 3), (0.7, 10, 7), (1, 5, 5), (0.57, 100, 57)]
 )
 def test_fractions_are_decimal(fraction: float, count: int, kept: int) -> None:
-    parts = make_split("x", Split(fractions={1: fraction}), source_of([0] + [1] * count, [0]))
-    assert (parts["train"].labels == 1).sum() == kept
+    split = make_split("x", Split(fractions={1: fraction}), source_of([0] + [1] * count, [0]))
+    assert (split.train(0).labels == 1).sum() == kept
 
 
 def test_another_seed_chooses_others_and_a_smaller_fraction_a_subset() -> None:
     source = source_of([0, 1] * 50, [0])
 
     def chosen(fraction: float, seed: int) -> set[int]:
-        return set(ids(make_split("x", Split(fractions={0: fraction, 1: fraction}, seed=seed), source)["train"]))
+        split = Split(fractions={0: fraction, 1: fraction}, seeds=(0, 1))
+        return set(ids(make_split("x", split, source).train(seed)))
 
     assert chosen(0.2, 0) != chosen(0.2, 1)
     assert chosen(0.2, 0) == chosen(0.2, 0)
     assert chosen(0.2, 0) < chosen(0.5, 0)
 
 
+def test_a_seed_draws_the_same_subset_whatever_other_seeds_and_copies_there_are() -> None:
+    source = source_of([0, 1] * 50, [0])
+    copies = NoisyCopies(labels=(0,), sigmas=(0.0, 0.5))
+    alone = make_split("x", Split(fractions={0: 0.2}, seeds=(4,)), source).train(4)
+    among = make_split("x", Split(fractions={0: 0.2}, seeds=(0, 4, 9)), source).train(4)
+    copied = make_split("x", Split(fractions={0: 0.2}, seeds=(4, 0), noisy_copies=copies), source).train(4)
+    assert ids(among) == ids(alone)
+    assert ids(copied)[: len(ids(alone))] == ids(alone)
+
+
+def test_a_seed_that_was_not_drawn_is_refused() -> None:
+    split = make_split("x", Split(fractions={0: 0.5}, seeds=(0, 3)), SOURCE)
+    with pytest.raises(StageError, match="x was drawn for seeds 0, 3, not for 1"):
+        split.train(1)
+
+
 def test_noisy_copies_follow_the_clean_images_of_what_is_left() -> None:
     copies = NoisyCopies(labels=(0,), sigmas=(0.25, 0.5))
-    plain = make_split("x", Split(fractions={0: 0.5}, seed=3), SOURCE)["train"]
-    noisy = make_split("x", Split(fractions={0: 0.5}, seed=3, noisy_copies=copies), SOURCE)["train"]
+    plain = make_split("x", Split(fractions={0: 0.5}, seeds=(3,)), SOURCE).train(3)
+    noisy = make_split("x", Split(fractions={0: 0.5}, seeds=(3,), noisy_copies=copies), SOURCE).train(3)
     zeros = [value for value, label in zip(ids(plain), plain.labels, strict=True) if label == 0]
     assert ids(noisy) == ids(plain) + zeros + zeros
     assert noisy.labels.tolist() == plain.labels.tolist() + [0] * 4
@@ -110,8 +129,8 @@ def test_noisy_copies_follow_the_clean_images_of_what_is_left() -> None:
         (Split(fractions={-1: 0.5}), r"data\.x\.fractions: unknown class label -1"),
         (Split(classes=(1, 2), fractions={0: 0.5}), r"data\.x\.fractions: unknown class label 0; the labels are 1, 2"),
         (Split(noisy_copies=NoisyCopies(labels=(9,), sigmas=(1,))), r"noisy_copies\.labels: unknown class label 9"),
-        (Split(fractions={0: 0, 1: 0, 2: 0}), r"data\.x leaves no image in the train part"),
-        (Split(classes=()), r"data\.x leaves no image in the train part"),
+        (Split(fractions={0: 0, 1: 0, 2: 0}), r"data\.x leaves no image in the training part"),
+        (Split(classes=()), r"data\.x leaves no image in the training part"),
     ],
 )
 def test_a_split_that_asks_too_much_is_refused_with_its_key(split: Split, sentence: str) -> None:
@@ -124,8 +143,8 @@ def layout(tmp_path: Path) -> Layout:
     """A home with the digits downloaded, and splits of them."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     copies = {"labels": [0, 1], "sigmas": [0.1, 0.2, 0.3]}
-    params["data"]["few"] = {"source": "digits", "fractions": {0: 0.1, 1: 0.1}}
-    params["data"]["copied"] = {**params["data"]["few"], "noisy_copies": copies}
+    params["subsets"]["few"] = {"source": "digits", "fractions": {0: 0.1, 1: 0.1}}
+    params["subsets"]["copied"] = {**params["subsets"]["few"], "noisy_copies": copies}
     params["data"]["lost"] = {"source": "nothing"}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     download(Layout(tmp_path), "digits")
@@ -147,12 +166,12 @@ def test_a_split_on_disk_is_what_was_asked_for(layout: Layout, monkeypatch: pyte
     written = read_split(layout.data("digits"))
     assert written.name == "digits"
     assert written.classes == tuple("0123456789")
-    np.testing.assert_array_equal(written.train.images, official.train.images)
+    np.testing.assert_array_equal(written.train(0).images, official.train.images)
     np.testing.assert_array_equal(written.test.labels, official.test.labels)
-    assert written.train.sigma is None
+    assert written.train(0).sigma is None
     about = json.loads((layout.data("digits") / "dataset.json").read_text())
     assert about["counts"] == {"train": 1437, "test": 360}
-    assert about["split"]["seed"] == 0
+    assert about["draws"] == []
     for name, digest in about["sha256"].items():
         assert hashlib.sha256((layout.data("digits") / name).read_bytes()).hexdigest() == digest
     assert len(about["sha256"]) == 4
@@ -167,7 +186,7 @@ def test_the_same_split_has_the_same_bytes_in_another_process(layout: Layout, mo
     command = [sys.executable, "-m", "stages.split", str(layout.home), "copied"]
     subprocess.run(command, check=True, timeout=60, cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": "7"})
     assert every_byte(*folders) == first
-    assert {"train_sigma.npy", "composition.csv", "samples.png", "noise.png"} <= set(first)
+    assert {"draw-0_index.npy", "draw-0_sigma.npy", "composition.csv", "samples.png", "noise.png"} <= set(first)
 
 
 def test_the_composition_table_counts_clean_noisy_and_official_images(
@@ -193,7 +212,7 @@ def test_the_composition_table_counts_clean_noisy_and_official_images(
 
 def test_the_sheets_show_first_images_and_noise(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     run(layout, "copied", monkeypatch)
-    written = read_split(layout.data("copied")).train
+    written = read_split(layout.data("copied")).train(0)
     assert written.sigma is not None
     sheet = np.asarray(Image.open(layout.composition("copied") / "samples.png"))
     noisy = np.asarray(Image.open(layout.composition("copied") / "noise.png"))
@@ -209,7 +228,7 @@ def test_the_sheets_show_first_images_and_noise(layout: Layout, monkeypatch: pyt
 
 
 def test_unknown_names_are_refused(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SystemExit, match=r"unknown split 'other': `data` of .* has .*digits, few, "):
+    with pytest.raises(SystemExit, match=r"unknown split 'other': params.yaml has .*digits, .*few"):
         run(layout, "other", monkeypatch)
     with pytest.raises(SystemExit, match=r"data\.lost: 'nothing' is none of mnist, svhn, cifar10, digits"):
         run(layout, "lost", monkeypatch)
@@ -238,8 +257,8 @@ def test_real_mnist_unbalanced_and_augmented_share_one_subset_of_the_published_s
     source = read_official("mnist", Layout(tmp_path).raw("mnist"))
     tenth = dict.fromkeys(range(5), 0.1)
     copies = NoisyCopies(labels=tuple(range(5)), sigmas=tuple(0.03 * k for k in range(1, 10)))
-    unbalanced = make_split("u", Split(fractions=tenth, seed=1), source)["train"]
-    augmented = make_split("a", Split(fractions=tenth, noisy_copies=copies, seed=1), source)["train"]
+    unbalanced = make_split("u", Split(fractions=tenth, seeds=(1,)), source).train(1)
+    augmented = make_split("a", Split(fractions=tenth, noisy_copies=copies, seeds=(0, 1)), source).train(1)
     rest = [5421, 5918, 6265, 5851, 5949]
     assert np.bincount(unbalanced.labels).tolist() == [592, 674, 595, 613, 584, *rest]
     assert np.bincount(augmented.labels).tolist() == [5920, 6740, 5950, 6130, 5840, *rest]

@@ -1,0 +1,91 @@
+"""Take over what was trained on another machine, if it is what would have been trained here.
+
+    python -m stages.adopt HOME FOLDER KEY [KEY ...]
+
+FOLDER is the same home in another checkout, in which `python -m stages.train HOME KEY` has run: a machine with a GPU
+needs neither DVC nor its cache for that. A run is adopted only if its parameters, its data and the code that trained it
+have the hashes that they have here, and its weights their own; then its outputs are copied and `dvc commit` records
+them. Evaluation is not adopted: `dvc repro` makes it here, from the weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from stages.errors import StageError, run_stage
+from stages.files import atomic_folder, atomic_path, read_json
+from stages.layout import Layout
+from stages.papers import flatten
+from stages.params import Params, load_params
+from stages.provenance import code_digest
+from stages.weights import load_weights
+
+RESULTS = ("run.json", "curves.csv", "class_curves.csv", "timing.csv", "environment.json")
+
+
+def adopt(layout: Layout, source: Layout, params: Params, key: str) -> None:
+    """Copy a run's training outputs from ``source``; a :class:`StageError` says why it is refused.
+
+    Nothing is copied unless everything is in order.
+    """
+    cell = params.cell(key)
+    for name in RESULTS:
+        if not (source.results(key) / name).is_file():
+            raise StageError(f"{source.results(key) / name} is missing; train {key} there first.")
+    run = read_json(source.results(key) / "run.json")
+    theirs, ours = flatten(run["cell"]), flatten(cell.model_dump(mode="json"))
+    for name in dict.fromkeys([*ours, *theirs]):
+        if theirs.get(name) != ours.get(name):
+            raise StageError(
+                f"{key} was trained with {name} {theirs.get(name)}, {layout.params} says {ours.get(name)}; "
+                "train it again with these parameters."
+            )
+    split = layout.data(cell.dataset) / "dataset.json"
+    if not split.is_file():
+        raise StageError(f"{split} is missing; make the split here first, with `dvc repro`.")
+    for what, expected in (("data", read_json(split)["digest"]), ("code", code_digest(cell.architecture))):
+        if (found := run[f"{what}_sha256"]) != expected:
+            raise StageError(
+                f"{key} was trained with other {what}: SHA-256 {expected} was expected, {found} was found; "
+                "train it again from this revision."
+            )
+    for seed in cell.recipe.seeds:
+        load_weights(source.weights(key), seed)
+    with atomic_folder(layout.weights(key)) as folder:
+        shutil.copytree(source.weights(key), folder, dirs_exist_ok=True)
+    for name in RESULTS:
+        with atomic_path(layout.results(key) / name) as temporary:
+            shutil.copyfile(source.results(key) / name, temporary)
+
+
+def commit(layout: Layout, params: Params, keys: Sequence[str]) -> None:
+    """Let DVC record the outputs of ``keys`` as made from what lies here."""
+    stages = [f"{'train-run' if key in params.runs else 'train'}@{key}" for key in keys]
+    targets = [f"{os.path.relpath(layout.home / 'dvc.yaml')}:{stage}" for stage in stages]
+    if subprocess.run([sys.executable, "-m", "dvc", "commit", "--force", *targets]).returncode:
+        raise StageError(f"dvc could not record {', '.join(targets)}; see above, then run `dvc commit` on them again.")
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("home", type=Path, help="folder with params.yaml: . or full")
+    parser.add_argument("folder", type=Path, help="the same home in the checkout that trained")
+    parser.add_argument("keys", nargs="+", metavar="key", help="what was trained, as for `python -m stages.train`")
+    arguments = parser.parse_args()
+    layout = Layout(arguments.home)
+    params = load_params(layout.params)
+    for key in arguments.keys:
+        adopt(layout, Layout(arguments.folder), params, key)
+        print(f"{key}: adopted", flush=True)
+    commit(layout, params, arguments.keys)
+
+
+if __name__ == "__main__":
+    run_stage(main)

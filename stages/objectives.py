@@ -1,0 +1,88 @@
+"""What training minimises: a classification loss, and a penalty of invariant risk minimisation where one is asked for.
+
+Everything works on logits, so it serves any model. z are the logits of a sample, y its label, p = softmax(z).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from stages.params import CrossEntropy, Focal, Irm, LogitAdjusted, Objective
+
+Criterion = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+def criterion(objective: Objective, class_counts: Tensor) -> Criterion:
+    """The function (logits (B, classes), labels (B,), environments (B,)) -> scalar that a training step minimises.
+
+    ``class_counts``: (classes,), how many training images each class has; what re-weighting is derived from.
+    """
+    loss = _loss(objective.loss, class_counts)
+    irm = objective.irm
+    if irm is None:
+        return lambda logits, labels, _environments: loss(logits, labels)
+    if irm.environments == "copies":
+        return lambda logits, labels, environments: _over_environments(loss, irm, logits, labels, environments)
+    penalty = same_batch_penalty if irm.environments == "same_batch" else split_half_penalty
+    return lambda logits, labels, _environments: loss(logits, labels) + irm.weight * penalty(logits, labels)
+
+
+def scale_gradients(logits: Tensor, labels: Tensor) -> Tensor:
+    """Per sample, d/dw of the cross-entropy of w * logits at w = 1: g = sum_c p_c z_c - z_y; shape (B,)."""
+    expected = (logits.softmax(dim=1) * logits).sum(dim=1)
+    return expected - logits.gather(1, labels[:, None]).squeeze(1)
+
+
+def same_batch_penalty(logits: Tensor, labels: Tensor) -> Tensor:
+    """The squared mean gradient of one batch: mnist-rnn's code, and IRMv1 (Arjovsky et al., 2019) of one environment.
+
+    Its expectation exceeds the squared gradient by the variance of the batch's mean.
+    """
+    return scale_gradients(logits, labels).mean() ** 2
+
+
+def split_half_penalty(logits: Tensor, labels: Tensor) -> Tensor:
+    """The product of the mean gradients of even and odd samples: the unbiased form (mnist-rnn, equation 4).
+
+    It may be negative. A batch of one sample has none: 0.
+    """
+    gradients = scale_gradients(logits, labels)
+    if len(gradients) < 2:
+        return gradients.sum() * 0
+    return gradients[0::2].mean() * gradients[1::2].mean()
+
+
+def _over_environments(
+    loss: Callable[[Tensor, Tensor], Tensor], irm: Irm, logits: Tensor, labels: Tensor, environments: Tensor
+) -> Tensor:
+    """Equation 3 of mnist-rnn: the sum over environments of risk and penalty; one without samples adds nothing."""
+    total = logits.new_zeros(())
+    for environment in (0, 1):
+        chosen = environments == environment
+        if chosen.any():
+            z, y = logits[chosen], labels[chosen]
+            total = total + loss(z, y) + irm.weight * same_batch_penalty(z, y)
+    return total
+
+
+def _loss(loss: CrossEntropy | Focal | LogitAdjusted, class_counts: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+    if isinstance(loss, Focal):
+        return lambda logits, labels: focal_loss(logits, labels, loss.gamma)
+    if isinstance(loss, LogitAdjusted):
+        prior = class_counts / class_counts.sum()
+        shift = loss.tau * prior.clamp(min=torch.finfo(torch.float32).tiny).log()
+        return lambda logits, labels: F.cross_entropy(logits + shift.to(logits), labels)
+    if loss.class_weights == "balanced":
+        weights = class_counts.sum() / (len(class_counts) * class_counts.clamp(min=1))
+        return lambda logits, labels: F.cross_entropy(logits, labels, weight=weights.to(logits))
+    return F.cross_entropy
+
+
+def focal_loss(logits: Tensor, labels: Tensor, gamma: float) -> Tensor:
+    """The mean of -(1 - p_y)**gamma * log p_y (Lin et al., 2017, equation 4)."""
+    log_p = logits.log_softmax(dim=1).gather(1, labels[:, None]).squeeze(1)
+    return (-((1 - log_p.exp()) ** gamma) * log_p).mean()

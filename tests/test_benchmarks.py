@@ -1,0 +1,32 @@
+"""The benchmarks run from end to end on a few images; their numbers are not judged here."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks import rows
+
+
+def test_the_row_networks_are_measured_beside_a_plain_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = tmp_path / "rows.json"
+    arguments = ["--threads", "1", "--hidden", "8", "--images", "64", "--rounds", "1", "--data", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", ["rows", *arguments, "--json", str(report)])
+    threads = torch.get_num_threads()
+    try:
+        rows.main()
+    finally:
+        torch.set_num_threads(threads)
+    written = json.loads(report.read_text())
+    assert [row["network"] for row in written["rows"]] == ["lstm 8", "elman 8"]
+    assert all(row["ours_images_per_second"] > 0 for row in written["rows"])
+    assert written["machine"]["data"] == "made-up images"
+
+
+def test_the_work_of_an_image_is_that_of_its_matrices() -> None:
+    """Forward 28 x (28 + 256) x 1024, states 28 x 256 x 1024, weights as forward; two operations each."""
+    assert rows.operations("lstm", 256, 28) == 2 * 28 * 1024 * (284 + 256 + 284)
