@@ -76,7 +76,10 @@ def runs_of(chart: Chart, titles: Mapping[str, str]) -> list[str]:
 def _line(result: CellResult | None, log: pd.DataFrame | None, column: str, label: str, position: int) -> Line:
     ours = authors = None
     if result is not None:
-        ours = result.curves.pivot_table(index="epoch", columns="seed", values=column)
+        curves = result.curves
+        for part in ("train", "test"):
+            curves = curves.assign(**{f"{part}_error": 1 - curves[f"{part}_accuracy"]})
+        ours = curves.pivot_table(index="epoch", columns="seed", values=column)
         ours = ours.set_axis(ours.index + 1)
     if log is not None and column in log:
         authors = log.set_index(log["epoch"] + 1)[column].dropna()

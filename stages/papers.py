@@ -26,7 +26,7 @@ FREE_KEYS = {"key", "paper", "dataset", "architecture", "recipe.seeds", "split.s
 ABSENT = "(absent)"
 RESTORE = "restore it with `git checkout papers`"
 METRIC = (
-    r"parameters|(train|test)_(accuracy|loss|loss_sum|recall_\d+|images|images_\d+)"
+    r"parameters|(train|test)_(accuracy|error|loss|loss_sum|recall_\d+|images|images_\d+)"
     r"|test_(precision|recall|f1)_(weighted|macro)"
 )
 
@@ -77,11 +77,19 @@ class Claim(Frozen):
 
 
 class Table(Frozen):
-    """A table of the document; ``short`` is what else it may be called in the headline."""
+    """A table of the document; ``short`` is what else it may be called in the headline.
+
+    An ``id`` of several words is a place in the text instead: its numbers make a table here, not there.
+    """
 
     id: str
     caption: str
     short: str = ""
+
+    @property
+    def heading(self) -> str:
+        """What stands above the table."""
+        return f"{self.id if ' ' in self.id else f'Table {self.id}'}. {self.caption}"
 
 
 class Headline(Frozen):
@@ -126,12 +134,12 @@ class Statement(Frozen):
 
 
 class Comparison(Frozen):
-    """A table of our own: runs beside a baseline, with the accuracy and the gain on ``labels``, paired by image."""
+    """A table of our own: runs beside a baseline, with accuracy and gain on ``labels`` (default: all) by image."""
 
     id: str
     caption: str
     baseline: str
-    labels: tuple[int, ...]
+    labels: tuple[int, ...] | None = None
     runs: tuple[str, ...]
 
 

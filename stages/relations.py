@@ -15,7 +15,8 @@ STATEMENT_COLUMNS = (
     "first_value", "second_value", "difference", "low", "high", "seeds", "scale", "outcome",
 )  # fmt: skip
 COMPARISON_COLUMNS = (
-    "run", "title", "scale", "seeds", "test_accuracy", "test_f1_macro", "labels_accuracy", "gain", "low", "high",
+    "run", "title", "scale", "seeds", "parameters", "macs",
+    "test_accuracy", "test_f1_macro", "labels_accuracy", "gain", "low", "high",
 )  # fmt: skip
 SWEEP_COLUMNS = ("point", "run", "scale", "seeds", "labels_accuracy", "test_accuracy", "test_f1_macro")
 
@@ -58,6 +59,7 @@ def comparison_rows(beside: Beside, comparison: Comparison) -> list[Row]:
             row |= {metric: result.mean(metric) for metric in ("test_accuracy", "test_f1_macro")}
             row |= {"labels_accuracy": accuracy_on(result, comparison.labels)}
             row |= {"seeds": len(result.cell.recipe.seeds)}
+            row |= {"parameters": result.metrics.parameters, "macs": result.metrics.macs}
             if baseline is not None and run != comparison.baseline:
                 apart = gain(result, baseline, comparison.labels)
                 row |= {"gain": apart.mean, "low": apart.low, "high": apart.high}

@@ -117,6 +117,8 @@ class CellResult:
             return (float(self.metrics.parameters),)
         if match := re.fullmatch(r"(train|test)_images(?:_(\d+))?", metric):
             return self._images(match[1], match[2])
+        if metric.endswith("_error"):
+            return tuple(1 - accuracy for accuracy in self.values(metric.replace("_error", "_accuracy")))
         if match := re.fullmatch(r"(train|test)_recall_(\d+)", metric):
             table = self.class_curves[self.class_curves["label"] == int(match[2])]
             return self._last(table, f"{match[1]}_recall")

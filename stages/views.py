@@ -55,7 +55,7 @@ class PublishedTable:
     """A table of the document, laid out as there: ``blocks`` of (group, rows), a row its name and cells by column."""
 
     id: str
-    caption: str
+    heading: str
     columns: list[str]
     with_log: dict[str, bool]
     blocks: list[tuple[str, list[tuple[str, dict[str, Row]]]]]
@@ -178,7 +178,7 @@ def published_tables(paper: Paper, claims: list[Row]) -> list[PublishedTable]:
             blocks.setdefault(row["group"], {}).setdefault(row["row"], {})[row["column"]] = row
         listed = [(group, list(members.items())) for group, members in blocks.items()]
         notes = list(dict.fromkeys(row["note"] for row in rows if row["note"]))
-        tables.append(PublishedTable(table.id, table.caption, columns, with_log, listed, notes))
+        tables.append(PublishedTable(table.id, table.heading, columns, with_log, listed, notes))
     return tables
 
 
