@@ -1,8 +1,9 @@
 """How fast the row-by-row networks of mnist-rnn train here, beside a plain loop: ``python -m benchmarks.rows``.
 
 The plain loop is what one would write first: torch's layer, a data set of PIL images with ToTensor in a DataLoader, and
-`.item()` at every step. Both train on the same images with the same recipe (batches of 1,024, Adam, cross-entropy);
-rounds alternate, and the fastest of each counts, since other work on the machine can only slow a round down.
+`.item()` at every step. Both train on the same images with the same recipe (batches of 1,024, Adam, cross-entropy).
+Rounds alternate, one epoch each; rates, ratio and fractions are of the median epoch. Other work on the machine can only
+slow an epoch down: where median and fastest differ much, it was not idle, and the fastest are nearer the truth.
 
 Fractions are of the rate at which this machine multiplies two large float32 matrices, with the same number of threads.
 The work counted is that of the layer's equations. Images begin with empty rows, whose steps the layer here computes
@@ -17,6 +18,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -112,7 +114,7 @@ def operations(architecture: str, hidden: int, steps: int) -> int:
 
 
 def measure(architecture: str, hidden: int, part: Part, rounds: int) -> dict[str, float | str]:
-    """Both loops on the same images, round about."""
+    """Both loops on the same images, round about; an epoch is one pass over ``part``."""
     plain, ours = [], []
     for _ in range(rounds):
         plain.append(plain_loop(architecture, hidden, part))
@@ -121,15 +123,20 @@ def measure(architecture: str, hidden: int, part: Part, rounds: int) -> dict[str
     begun = (part.images.reshape(count, SIDE, -1) != 0).any(axis=2)
     shared = float(np.where(begun.any(axis=1), begun.argmax(axis=1), SIDE - 1).mean())
     nominal = operations(architecture, hidden, SIDE) * count
+    plain_seconds, ours_seconds = median(plain), median(ours)
     return {
         "network": f"{architecture} {hidden}",
-        "plain_images_per_second": count / min(plain),
-        "ours_images_per_second": count / min(ours),
-        "time_ratio": min(ours) / min(plain),
+        "plain_epoch_seconds": plain_seconds,
+        "ours_epoch_seconds": ours_seconds,
+        "plain_fastest_epoch_seconds": min(plain),
+        "ours_fastest_epoch_seconds": min(ours),
+        "plain_images_per_second": count / plain_seconds,
+        "ours_images_per_second": count / ours_seconds,
+        "time_ratio": ours_seconds / plain_seconds,
         "matrix_gflops": rate / 1e9,
-        "plain_fraction": nominal / min(plain) / rate,
-        "ours_fraction": nominal / min(ours) / rate,
-        "ours_fraction_of_work_done": nominal * (1 - shared / SIDE) / min(ours) / rate,
+        "plain_fraction": nominal / plain_seconds / rate,
+        "ours_fraction": nominal / ours_seconds / rate,
+        "ours_fraction_of_work_done": nominal * (1 - shared / SIDE) / ours_seconds / rate,
     }
 
 
@@ -154,17 +161,24 @@ def main() -> None:
 
 
 def show(rows: list[dict[str, float | str]], about: dict[str, str | int]) -> None:
-    """Print the numbers as a table."""
+    """Print the numbers as a table, a column per network."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title="; ".join(f"{key} {value}" for key, value in about.items()), title_justify="left")
-    for column in rows[0]:
-        table.add_column(column.replace("_", " "), justify="left" if column == "network" else "right")
-    for row in rows:
-        table.add_row(*(value if isinstance(value, str) else f"{value:.4g}" for value in row.values()))
-    console = Console(width=None if Console().is_terminal else 140)
-    console.print(table)
+    table = Table(
+        title="; ".join(f"{key} {value}" for key, value in about.items()),
+        caption="An epoch has as many images as named above; seconds are the median of the rounds. `ours fraction` counts "
+        "the steps of the empty rows that images begin with, which are not done; the last line leaves them out.",
+    )
+    for name, *values in zip(rows[0], *(row.values() for row in rows), strict=True):
+        cells = [value if isinstance(value, str) else f"{value:.4g}" for value in values]
+        if name == "network":
+            table.add_column(name)
+            for cell in cells:
+                table.add_column(cell, justify="right")
+        else:
+            table.add_row(name.replace("_", " "), *cells)
+    Console(width=None if Console().is_terminal else 120).print(table)
 
 
 if __name__ == "__main__":

@@ -110,6 +110,7 @@ class Headline(Frozen):
 class Statement(Frozen):
     """A claim in words: how ``first`` compares with ``second``; accuracies are paired by test image.
 
+    ``text`` is the document's sentence, ``about`` says which part of it is meant, where it says several things.
     ``accuracy``: on the test images of ``labels``, all of them by default. ``epochs``: those until ``column`` of the
     curves first reaches ``level``. ``published``: the difference, first minus second, that the document's numbers make.
     """
@@ -117,6 +118,7 @@ class Statement(Frozen):
     id: str
     where: str
     text: str
+    about: str = ""
     measure: Literal["accuracy", "epochs"]
     first: str
     second: str

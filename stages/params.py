@@ -33,11 +33,11 @@ class NoisyCopies(Frozen):
 class Split(Frozen):
     """How a dataset's official images become a training and a test set. The default takes them all.
 
-    Applied in this order: ``classes`` keeps images of these labels only (labels keep their numbers), ``train_first``
-    and ``test_first`` keep the first n in official order, ``fractions`` keeps floor(fraction * count) training images
-    of a label, chosen at random without replacement, ``noisy_copies`` appends copies of what is left. The random ones
-    are drawn once for every entry of ``seeds``: training with a seed uses the draw of that seed, and all splits of one
-    source share their draws.
+    Applied in this order: ``classes`` keeps images of these labels only (labels keep their numbers, and a model gets an
+    output for every label up to the highest), ``train_first`` and ``test_first`` keep the first n in official order,
+    ``fractions`` keeps floor(fraction * count) training images of a label, chosen at random without replacement,
+    ``noisy_copies`` appends copies of what is left. The random ones are drawn once for every entry of ``seeds``:
+    training with a seed uses the draw of that seed, and all splits of one source share their draws.
 
     ``source``: the dataset whose images are taken, when it is not the one that the split is named after. ``folder``:
     the image folder (train/<class>/*.png, test/<class>/*.png; relative to the home) of a dataset of the user's own.

@@ -11,7 +11,7 @@ from stages.statistics import Estimate, over_seeds, paired_difference
 
 HOLDS, CONTRADICTED, UNDECIDED, SEEN, NOT_SEEN = "holds", "contradicted", "undecided", "seen", "not seen"
 STATEMENT_COLUMNS = (
-    "id", "where", "text", "measure", "first", "second", "labels", "column", "level", "claimed", "published",
+    "id", "where", "text", "about", "measure", "first", "second", "labels", "column", "level", "claimed", "published",
     "first_value", "second_value", "difference", "low", "high", "seeds", "scale", "outcome",
 )  # fmt: skip
 COMPARISON_COLUMNS = (

@@ -62,9 +62,11 @@ def make_split(name: str, split: Split, source: Source) -> SplitData:
     for part, index in (("training", pool), ("test", kept["test"])):
         if not len(index):
             raise StageError(f"data.{name} leaves no image in the {part} part; keep at least one.")
+    # Labels keep their numbers, so a model needs as many outputs as the highest of them.
+    classes = source.classes if split.classes is None else source.classes[: max(split.classes) + 1]
     return SplitData(
         name,
-        source.classes,
+        classes,
         Part(source.train.images[pool], source.train.labels[pool]),
         Part(source.test.images[kept["test"]], source.test.labels[kept["test"]]),
         {seed: Draw(np.searchsorted(pool, draw.index), draw.sigma) for seed, draw in drawn.items()},

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from sklearn.metrics import accuracy_score, f1_score
 
-from stages import evaluate, train
+from stages import evaluate, provenance, train
 from stages.checkpoint import Checkpoints
 from stages.errors import StageError
 from stages.files import sha256
@@ -165,15 +166,42 @@ def test_every_seed_of_a_named_run_trains_on_its_own_draw(tmp_path: Path) -> Non
     run = params.runs["lstm-unbalanced"].model_copy(update={"data": "digits", "changes": {}})
     run = run.model_copy(update={"model": run.model.model_copy(update={"options": options})})
     params = params.model_copy(update={"recipes": {"mnist-rnn": recipe}, "runs": {"mine": run}})
-    layout = Layout(tmp_path)
+    layout, other = Layout(tmp_path), Layout(tmp_path / "other")
     write_split(layout, draws={0: range(20), 1: range(10, 50)})
-    train.run(params.cell("mine"), COMPUTE, layout)
+    write_split(other, draws={0: range(20), 1: range(10, 49)})
+    for home in (layout, other):
+        train.run(params.cell("mine"), COMPUTE, home)
+
+    def weights(home: Layout, seed: int) -> bytes:
+        return (home.weights("mine") / f"seed-{seed}.safetensors").read_bytes()
+
+    assert weights(layout, 0) == weights(other, 0)
+    assert weights(layout, 1) != weights(other, 1)
+    assert set(pd.read_csv(layout.results("mine") / "class_curves.csv").seed) == {0, 1}
     evaluate.run(params.cell("mine"), COMPUTE, layout)
-    by_class = pd.read_csv(layout.results("mine") / "class_curves.csv")
-    assert set(by_class.seed) == {0, 1}
+    assert set(pd.read_csv(layout.results("mine") / "predicted.csv")) == {"true", "seed-0", "seed-1"}
     wrong = params.model_copy(update={"recipes": {"mnist-rnn": recipe.model_copy(update={"seeds": (0, 2)})}})
     with pytest.raises(StageError, match="digits was drawn for seeds 0, 1, not for 2"):
         train.run(wrong.cell("mine"), COMPUTE, layout)
+
+
+def test_the_command_line_trains_a_named_run(tmp_path: Path) -> None:
+    params = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
+    params["recipes"]["mnist-rnn"]["epochs"] = 1
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    layout = Layout(tmp_path)
+    write_split(layout)
+    subprocess.run([sys.executable, "-m", "stages.train", str(tmp_path), "elman"], cwd=REPOSITORY, check=True)
+    assert len(pd.read_csv(layout.results("elman") / "curves.csv")) == 1
+    assert (layout.weights("elman") / "seed-0.safetensors").is_file()
+    about = json.loads((layout.results("elman") / "run.json").read_text())
+    assert about["cell"]["architecture"] == "elman"
+
+
+def test_the_code_of_a_run_includes_what_its_model_imports(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provenance, "sha256_of", set)
+    assert {"mnist_rnn.py", "recurrence.py", "engine.py", "objectives.py"} <= provenance.code_digest("lstm")
+    assert {"recurrence.py", "mnist_rnn.py", "recurnets.py"} & provenance.code_digest("recurnet1") == {"recurnets.py"}
 
 
 def test_an_unknown_cell_is_one_sentence() -> None:

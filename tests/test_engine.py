@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from sklearn.metrics import recall_score
+from sklearn.metrics import accuracy_score, recall_score
+from sklearn.utils.class_weight import compute_class_weight
 from torch import nn
 from torch.nn import functional as F
 
 from models.registry import build
 from stages.arrays import read_split
-from stages.batches import Images, load_images, training_batches
+from stages.batches import Batch, Images, load_images, training_batches
 from stages.engine import History, Hooks, learning_rate, measure, train
 from stages.errors import StageError
 from stages.layout import Layout
@@ -64,13 +67,13 @@ def test_an_epoch_equals_a_naive_loop(data: tuple[Images, Images]) -> None:
     model = make().to(memory_format=torch.channels_last).train()
     velocity = [torch.zeros_like(p) for p in model.parameters()]
     rate = 0.02 * (1 - math.exp(-1 / 5))
-    losses, hits, seen = [], 0, 0
+    losses, true, predicted = [], [], []
     for step, (pixels, labels, _) in enumerate(training_batches(data[0], CELL.recipe, 0, 0)):
         torch.manual_seed(stream_seed("step", 0, 0, step))
         logits = model(pixels)
         loss = F.cross_entropy(logits, labels)
         losses.append(loss.item())
-        hits, seen = hits + (logits.argmax(1) == labels).sum().item(), seen + len(labels)
+        true, predicted = true + labels.tolist(), predicted + logits.argmax(1).tolist()
         gradients = torch.autograd.grad(loss, list(model.parameters()))
         with torch.no_grad():
             for weight, speed, gradient in zip(model.parameters(), velocity, gradients, strict=True):
@@ -81,7 +84,9 @@ def test_an_epoch_equals_a_naive_loop(data: tuple[Images, Images]) -> None:
     assert row["learning_rate"] == pytest.approx(rate)
     assert row["train_loss"] == pytest.approx(sum(losses) / len(losses), abs=1e-5)
     assert row["train_loss_sum"] == pytest.approx(sum(losses), abs=1e-5 * len(losses))
-    assert row["train_accuracy"] == hits / seen
+    assert row["train_accuracy"] == accuracy_score(true, predicted)
+    recalls = recall_score(true, predicted, average=None, labels=range(10), zero_division=0)
+    assert [row["train_recall"] for row in history.class_curves] == pytest.approx(recalls, abs=1e-12)
 
 
 def test_adam_and_a_step_schedule_equal_torchs_own(data: tuple[Images, Images]) -> None:
@@ -141,11 +146,39 @@ def test_class_curves_are_recalls(data: tuple[Images, Images]) -> None:
     expected = recall_score(data[1].labels, measured.logits.argmax(1), average=None, labels=range(10), zero_division=0)
     assert [row["label"] for row in last] == list(range(10))
     assert [row["test_recall"] for row in last] == pytest.approx(expected, abs=1e-12)
-    weights = data[0].labels.bincount(minlength=10) / 50
-    running = sum(row["train_recall"] * share for row, share in zip(last, weights.tolist(), strict=True))
-    seen = len(data[0]) // CELL.recipe.batch_size * CELL.recipe.batch_size
-    # Every image is seen once but for the dropped ones, which shift a class's share by at most their number.
-    assert abs(running - history.curves[-1]["train_accuracy"]) <= 2 * (50 - seen) / seen
+
+
+def first_loss(images: Images, objective: dict[str, Any]) -> tuple[float, torch.Tensor, Batch]:
+    """The loss of an epoch of one step, with the logits and the batch that it is the loss of."""
+    whole = {"epochs": 1, "batch_size": len(images), "objective": objective}
+    recipe = Recipe.model_validate({**CELL.recipe.model_dump(), **whole})
+    (batch,) = training_batches(images, recipe, 0, 0)
+    torch.manual_seed(stream_seed("initialisation", 0))
+    model = make().to(memory_format=torch.channels_last).train()
+    torch.manual_seed(stream_seed("step", 0, 0, 0))
+    logits = model(batch.pixels).detach()
+    return train(make, images, images, recipe, 0, classes=10)[1].curves[0]["train_loss"], logits, batch
+
+
+def test_balanced_class_weights_come_from_the_training_images(data: tuple[Images, Images]) -> None:
+    balanced = {"loss": {"name": "cross_entropy", "class_weights": "balanced"}}
+    loss, logits, batch = first_loss(data[0], balanced)
+    weights = compute_class_weight("balanced", classes=np.arange(10), y=data[0].labels.numpy())
+    expected = F.cross_entropy(logits, batch.labels, weight=torch.tensor(weights).float())
+    assert len(set(weights)) > 1
+    assert loss == pytest.approx(expected.item(), rel=1e-6)  # single precision
+
+
+def test_the_penalty_of_copies_follows_the_environments_of_the_batch(data: tuple[Images, Images]) -> None:
+    images = replace(data[0], environments=(data[0].labels > 6).long())
+    loss, logits, batch = first_loss(images, {"irm": {"environments": "copies", "weight": 3.0}})
+    expected = 0.0
+    for environment in (0, 1):
+        scale = torch.ones((), requires_grad=True)
+        here = batch.environments == environment
+        risk = F.cross_entropy(scale * logits[here], batch.labels[here])
+        expected += risk.item() + 3 * torch.autograd.grad(risk, scale)[0].item() ** 2
+    assert loss == pytest.approx(expected, rel=1e-5)  # single precision, and a square that doubles its error
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ DEPTHS = (4, 5, 6, 7, 8)
 # Options of models that would be slow, or do not fit images of 32 x 32 pixels, without any.
 SMALL: dict[str, dict[str, object]] = {
     "elman": {"width": 32},
+    "gunn15": {"width": 0.1},
+    "gunn15_keras": {"width": 0.1},
     "lstm": {"width": 32},
     "mnist_cnn": {"side": 32},
     "recurnet1": {"width": 0.25},
@@ -191,7 +193,7 @@ def test_every_registered_model_learns_from_a_batch(architecture: str) -> None:
 @pytest.mark.parametrize(
     ("architecture", "options", "words"),
     [
-        ("recurnet9", {}, "unknown architecture 'recurnet9': expected one of elman, lstm, "),
+        ("recurnet9", {}, "unknown architecture 'recurnet9': expected one of elman, gunn15, "),
         ("recurnet1", {"colour": 1}, "recurnet1 has no option 'colour': it has depth, width, head_every_iterate"),
     ],
 )

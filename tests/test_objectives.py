@@ -124,6 +124,7 @@ def test_logit_adjustment_adds_the_log_of_the_prior(batch: tuple[Tensor, Tensor]
     for z, y in zip(logits.tolist(), labels.tolist(), strict=True):
         shifted = [value + 1.5 * math.log(count / 10) for value, count in zip(z, (6, 3, 1), strict=True)]
         naive -= (shifted[y] - math.log(sum(math.exp(value) for value in shifted))) / 8
+    # The log of the prior is in single precision, a few 1e-7.
     assert criterion(adjusted, COUNTS)(logits, labels, NONE).item() == pytest.approx(naive, abs=1e-6)
     uniform = criterion(adjusted, torch.tensor([4, 4, 4]))(logits, labels, NONE).item()
     assert uniform == pytest.approx(F.cross_entropy(logits, labels).item(), abs=1e-6)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from models.registry import build
+from stages import check
 from stages.errors import StageError
 from stages.params import load_params
 from tests.small import REPOSITORY
@@ -26,8 +27,9 @@ def written(folder: Path, *change: str) -> Path:
 
 
 @pytest.mark.parametrize("home", [".", "full"])
-def test_the_shipped_parameters_are_valid(home: str) -> None:
-    load_params(REPOSITORY / home / "params.yaml")
+def test_the_shipped_parameters_pass_the_check(home: str) -> None:
+    path = REPOSITORY / home / "params.yaml"
+    check.run(load_params(path), path)
 
 
 BAD = [
@@ -46,6 +48,10 @@ BAD = [
     (("transform: scaled", "transform: none"), "unknown runs.elman.transform 'none': transforms has scaled"),
     (("recipe: mnist-rnn", "recipe: rnn"), "unknown runs.elman.recipe 'rnn': recipes has mnist-rnn"),
     (("environments: same_batch", "environments: none"), "runs.lstm-generalized.changes.objective.irm.environments"),
+    (
+        ("changes: {objective: {irm: {environments: same_batch, weight: 1.0}}}", "changes: {epoch: 3}"),
+        "unknown key 'runs.lstm-generalized.changes.epoch'",
+    ),
     (
         ("    seeds: [0]\n    epochs: 20", "    seeds: [1]\n    epochs: 20"),
         "seed 1 is none of the seeds that digits-un",

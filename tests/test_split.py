@@ -24,9 +24,11 @@ from stages.errors import StageError, run_stage
 from stages.layout import Layout
 from stages.params import NoisyCopies, Split
 from stages.split import make_split
+from stages.streams import numpy_stream
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "datasets"
+MNIST = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]  # training images of each digit
 
 
 def source_of(train: list[int], test: list[int], classes: int = 10) -> Source:
@@ -61,6 +63,8 @@ def test_classes_come_before_first_and_labels_keep_their_numbers() -> None:
     assert ids(split.train(0)) == [0, 1, 3]
     assert split.train(0).labels.tolist() == [2, 0, 2]
     assert ids(split.test) == [100, 102]
+    assert split.classes == ("a", "b", "c")
+    assert make_split("x", Split(classes=(0, 1)), SOURCE).classes == ("a", "b")
 
 
 def test_fractions_keep_the_floor_of_a_label_and_leave_others_and_the_test_set_alone() -> None:
@@ -201,13 +205,8 @@ def test_the_composition_table_counts_clean_noisy_and_official_images(
     for label, row in enumerate(rows[:10]):
         clean = official[label] // 10 if label < 2 else official[label]
         noisy = 3 * clean if label < 2 else 0
-        assert [int(row[key]) for key in ("label", "images", "clean", "noisy", "official")] == [
-            label,
-            clean + noisy,
-            clean,
-            noisy,
-            official[label],
-        ]
+        counts = [int(row[key]) for key in ("label", "images", "clean", "noisy", "official")]
+        assert counts == [label, clean + noisy, clean, noisy, official[label]]
 
 
 def test_the_sheets_show_first_images_and_noise(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,22 +247,40 @@ def test_a_full_disk_leaves_the_split_of_before(layout: Layout, monkeypatch: pyt
     assert sorted(path.name for path in layout.data("few").parent.iterdir()) == ["few", "raw"]
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="no official files beside the repository")
-def test_real_mnist_unbalanced_and_augmented_share_one_subset_of_the_published_size(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def made_up_mnist() -> Source:
+    """60,000 labels in the numbers of MNIST; an image is four bytes that spell its position."""
+    labels = numpy_stream("made-up mnist").permutation(np.repeat(np.arange(10), MNIST))
+    images = np.arange(60_000, dtype=np.uint32).view(np.uint8).reshape(-1, 1, 1, 4)
+    return Source(tuple("0123456789"), Part(images, labels), Part(images[:1], labels[:1]))
+
+
+@pytest.fixture(params=["made up", "real"])
+def mnist(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
+    if request.param == "made up":
+        return made_up_mnist()
+    if not SHARED.is_dir():
+        pytest.skip("no official files beside the repository")
     monkeypatch.setenv("RECURNETS_MIRROR", str(SHARED))
     download(Layout(tmp_path), "mnist")
-    source = read_official("mnist", Layout(tmp_path).raw("mnist"))
-    tenth = dict.fromkeys(range(5), 0.1)
-    copies = NoisyCopies(labels=tuple(range(5)), sigmas=tuple(0.03 * k for k in range(1, 10)))
-    unbalanced = make_split("u", Split(fractions=tenth, seeds=(1,)), source).train(1)
-    augmented = make_split("a", Split(fractions=tenth, noisy_copies=copies, seeds=(0, 1)), source).train(1)
-    rest = [5421, 5918, 6265, 5851, 5949]
+    return read_official("mnist", Layout(tmp_path).raw("mnist"))
+
+
+def test_mnist_unbalanced_augmented_and_oversampled_share_one_subset_of_the_published_size(mnist: Source) -> None:
+    def drawn(seeds: tuple[int, ...], *sigmas: float) -> Part:
+        copies = NoisyCopies(labels=tuple(range(5)), sigmas=sigmas) if sigmas else None
+        split = Split(fractions=dict.fromkeys(range(5), 0.1), noisy_copies=copies, seeds=seeds)
+        return make_split("x", split, mnist).train(1)
+
+    unbalanced, rest = drawn((1,)), MNIST[5:]
     assert np.bincount(unbalanced.labels).tolist() == [592, 674, 595, 613, 584, *rest]
-    assert np.bincount(augmented.labels).tolist() == [5920, 6740, 5950, 6130, 5840, *rest]
-    assert (len(unbalanced.labels), len(augmented.labels)) == (32_462, 59_984)
-    assert augmented.sigma is not None
-    clean = augmented.sigma == 0
-    np.testing.assert_array_equal(augmented.images[clean], unbalanced.images)
-    np.testing.assert_array_equal(augmented.labels[clean], unbalanced.labels)
+    assert len(unbalanced.labels) == 32_462
+    rare = unbalanced.labels < 5
+    for seeds, sigmas in (((0, 1), [0.03 * k for k in range(1, 10)]), ((1, 2), [0.0] * 9)):
+        copied = drawn(seeds, *sigmas)
+        assert np.bincount(copied.labels).tolist() == [5920, 6740, 5950, 6130, 5840, *rest]
+        assert len(copied.labels) == 59_984
+        for name in ("images", "labels"):
+            clean, ours = getattr(unbalanced, name), getattr(copied, name)
+            np.testing.assert_array_equal(ours, np.concatenate([clean, *[clean[rare]] * 9]))
+        assert copied.sigma is not None
+        np.testing.assert_array_equal(copied.sigma, np.repeat(np.float32([0, *sigmas]), [32_462, *[rare.sum()] * 9]))
