@@ -165,11 +165,7 @@ def show(rows: list[dict[str, float | str]], about: dict[str, str | int]) -> Non
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(
-        title="; ".join(f"{key} {value}" for key, value in about.items()),
-        caption="An epoch has as many images as named above; seconds are the median of the rounds. `ours fraction` counts "
-        "the steps of the empty rows that images begin with, which are not done; the last line leaves them out.",
-    )
+    table = Table()
     for name, *values in zip(rows[0], *(row.values() for row in rows), strict=True):
         cells = [value if isinstance(value, str) else f"{value:.4g}" for value in values]
         if name == "network":
@@ -178,7 +174,13 @@ def show(rows: list[dict[str, float | str]], about: dict[str, str | int]) -> Non
                 table.add_column(cell, justify="right")
         else:
             table.add_row(name.replace("_", " "), *cells)
-    Console(width=None if Console().is_terminal else 120).print(table)
+    console = Console(width=None if Console().is_terminal else 120, highlight=False)
+    console.print("; ".join(f"{key} {value}" for key, value in about.items()))
+    console.print(table)
+    console.print(
+        f"An epoch is {about['images']} images, its seconds the median of the rounds. `ours fraction` counts the steps "
+        "of the empty rows that images begin with, most of which are not done; the last line leaves them out."
+    )
 
 
 if __name__ == "__main__":

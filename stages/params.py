@@ -123,10 +123,10 @@ class CrossEntropy(Frozen):
 
 
 class Focal(Frozen):
-    """Focal loss (Lin et al., 2017), without class weights."""
+    """Focal loss (Lin et al., 2017), without class weights. Below gamma 1 its gradient has no bound."""
 
     name: Literal["focal"]
-    gamma: Annotated[float, Field(ge=0)]
+    gamma: Annotated[float, Field(ge=1)]
 
 
 class LogitAdjusted(Frozen):
@@ -274,8 +274,7 @@ class Params(Frozen):
             recipe = self._recipe(run)
         except ValidationError as error:
             first = error.errors()[0]
-            where = ".".join(["runs", key, "changes", *map(str, first["loc"])])
-            raise ValueError(_explain((where,), first["type"], first["msg"])) from None
+            raise ValueError(_explain((f"runs.{key}.changes", *first["loc"]), first["type"], first["msg"])) from None
         if splits[run.data].random and (missing := set(recipe.seeds) - set(splits[run.data].seeds)):
             raise ValueError(f"runs.{key}: seed {min(missing)} is none of the seeds that {run.data} is drawn for")
 

@@ -12,7 +12,9 @@ import torch
 from benchmarks import rows
 
 
-def test_the_row_networks_are_measured_beside_a_plain_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_row_networks_are_measured_beside_a_plain_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     report = tmp_path / "rows.json"
     arguments = ["--threads", "1", "--hidden", "8", "--images", "64", "--rounds", "1", "--data", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", ["rows", *arguments, "--json", str(report)])
@@ -24,7 +26,9 @@ def test_the_row_networks_are_measured_beside_a_plain_loop(tmp_path: Path, monke
     written = json.loads(report.read_text())
     assert [row["network"] for row in written["rows"]] == ["lstm 8", "elman 8"]
     assert all(row["ours_images_per_second"] > 0 for row in written["rows"])
+    assert all(row["plain_fastest_epoch_seconds"] <= row["plain_epoch_seconds"] for row in written["rows"])
     assert written["machine"]["data"] == "made-up images"
+    assert "An epoch is 64 images" in capsys.readouterr().out
 
 
 def test_the_work_of_an_image_is_that_of_its_matrices() -> None:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -13,6 +14,7 @@ import yaml
 from sklearn.metrics import accuracy_score, f1_score
 
 from stages import evaluate, provenance, train
+from stages.batches import Images, load_images
 from stages.checkpoint import Checkpoints
 from stages.errors import StageError
 from stages.files import sha256
@@ -159,7 +161,9 @@ def test_altered_data_is_named(layout: Layout) -> None:
         train.run(CELL, COMPUTE, layout)
 
 
-def test_every_seed_of_a_named_run_trains_on_its_own_draw(tmp_path: Path) -> None:
+def test_every_seed_of_a_named_run_trains_on_its_own_draw_and_noise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     params = small_params()
     recipe = params.recipes["mnist-rnn"].model_copy(update={"seeds": (0, 1), "epochs": 1})
     options = {"width": 8, "hidden": 8}
@@ -169,8 +173,16 @@ def test_every_seed_of_a_named_run_trains_on_its_own_draw(tmp_path: Path) -> Non
     layout, other = Layout(tmp_path), Layout(tmp_path / "other")
     write_split(layout, draws={0: range(20), 1: range(10, 50)})
     write_split(other, draws={0: range(20), 1: range(10, 49)})
+    noise_seeds = []
+
+    def load(*arguments: Any, training: bool, noise_seed: int) -> Images:
+        noise_seeds.append((training, noise_seed))
+        return load_images(*arguments, training=training, noise_seed=noise_seed)
+
+    monkeypatch.setattr(train, "load_images", load)
     for home in (layout, other):
         train.run(params.cell("mine"), COMPUTE, home)
+    assert noise_seeds == [(False, 0), (True, 0), (True, 1)] * 2
 
     def weights(home: Layout, seed: int) -> bytes:
         return (home.weights("mine") / f"seed-{seed}.safetensors").read_bytes()

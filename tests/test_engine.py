@@ -148,21 +148,21 @@ def test_class_curves_are_recalls(data: tuple[Images, Images]) -> None:
     assert [row["test_recall"] for row in last] == pytest.approx(expected, abs=1e-12)
 
 
-def first_loss(images: Images, objective: dict[str, Any]) -> tuple[float, torch.Tensor, Batch]:
+def first_loss(data: tuple[Images, Images], objective: dict[str, Any]) -> tuple[float, torch.Tensor, Batch]:
     """The loss of an epoch of one step, with the logits and the batch that it is the loss of."""
-    whole = {"epochs": 1, "batch_size": len(images), "objective": objective}
+    whole = {"epochs": 1, "batch_size": len(data[0]), "objective": objective}
     recipe = Recipe.model_validate({**CELL.recipe.model_dump(), **whole})
-    (batch,) = training_batches(images, recipe, 0, 0)
+    (batch,) = training_batches(data[0], recipe, 0, 0)
     torch.manual_seed(stream_seed("initialisation", 0))
     model = make().to(memory_format=torch.channels_last).train()
     torch.manual_seed(stream_seed("step", 0, 0, 0))
     logits = model(batch.pixels).detach()
-    return train(make, images, images, recipe, 0, classes=10)[1].curves[0]["train_loss"], logits, batch
+    return train(make, *data, recipe, 0, classes=10)[1].curves[0]["train_loss"], logits, batch
 
 
 def test_balanced_class_weights_come_from_the_training_images(data: tuple[Images, Images]) -> None:
     balanced = {"loss": {"name": "cross_entropy", "class_weights": "balanced"}}
-    loss, logits, batch = first_loss(data[0], balanced)
+    loss, logits, batch = first_loss(data, balanced)
     weights = compute_class_weight("balanced", classes=np.arange(10), y=data[0].labels.numpy())
     expected = F.cross_entropy(logits, batch.labels, weight=torch.tensor(weights).float())
     assert len(set(weights)) > 1
@@ -171,7 +171,7 @@ def test_balanced_class_weights_come_from_the_training_images(data: tuple[Images
 
 def test_the_penalty_of_copies_follows_the_environments_of_the_batch(data: tuple[Images, Images]) -> None:
     images = replace(data[0], environments=(data[0].labels > 6).long())
-    loss, logits, batch = first_loss(images, {"irm": {"environments": "copies", "weight": 3.0}})
+    loss, logits, batch = first_loss((images, data[1]), {"irm": {"environments": "copies", "weight": 3.0}})
     expected = 0.0
     for environment in (0, 1):
         scale = torch.ones((), requires_grad=True)

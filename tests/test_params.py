@@ -47,6 +47,14 @@ BAD = [
     ),
     (("transform: scaled", "transform: none"), "unknown runs.elman.transform 'none': transforms has scaled"),
     (("recipe: mnist-rnn", "recipe: rnn"), "unknown runs.elman.recipe 'rnn': recipes has mnist-rnn"),
+    (
+        ("changes: {objective: {irm: {environments: same_batch, weight: 1.0}}}", "changes: {optimizer: {name: adam}}"),
+        "key 'runs.lstm-generalized.changes.optimizer.lr' is missing",
+    ),
+    (
+        ("changes: {objective: {irm:", "changes: {objective: {loss: {name: focal, gamma: 0.5}, irm:"),
+        "key 'runs.lstm-generalized.changes.objective.loss.gamma': input should be greater than or equal to 1",
+    ),
     (("environments: same_batch", "environments: none"), "runs.lstm-generalized.changes.objective.irm.environments"),
     (
         ("changes: {objective: {irm: {environments: same_batch, weight: 1.0}}}", "changes: {epoch: 3}"),
