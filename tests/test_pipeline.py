@@ -55,7 +55,8 @@ class Clone:
         for recipe in params["recipes"].values():
             recipe |= {"epochs": 2}
         for run in params["runs"].values():
-            run["model"]["options"]["hidden"] = 8
+            small = {"hidden": 8, "channels": 4}
+            run["model"]["options"] |= {key: small[key] for key in small.keys() & run["model"]["options"].keys()}
 
     def change(self, edit) -> None:
         path = self.folder / "params.yaml"
