@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.gradual import Gunn2d
+from models.gunn import Gunn2d
 
 SIZES = ((240, 32), (300, 16), (360, 8))  # channels, side
 

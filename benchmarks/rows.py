@@ -32,7 +32,8 @@ from stages.batches import load_images
 from stages.device import describe
 from stages.engine import train
 from stages.files import write_json
-from stages.params import Adam, Recipe, Steps, Transform
+from stages.params import Transform
+from stages.recipe import Adam, Recipe, Steps
 from stages.vision import load_torchvision
 
 SIDE, CLASSES, BATCH = 28, 10, 1024
@@ -47,7 +48,7 @@ def images(folder: Path, count: int) -> tuple[Part, str]:
     """The first images of a split folder, or, where there is none, made-up strokes in empty margins, and their name."""
     if (folder / "dataset.json").is_file():
         part = read_split(folder, verify=False).pool
-        return Part(np.array(part.images[:count]), part.labels[:count]), str(folder)
+        return Part(np.array(part.array[:count]), part.labels[:count]), str(folder)
     draws = np.random.Generator(np.random.Philox(0))
     pixels = np.zeros((count, SIDE, SIDE, 1), np.uint8)
     pixels[:, 5:24, 6:22] = draws.integers(0, 256, (count, 19, 16, 1)) * (draws.random((count, 19, 16, 1)) < 0.3)
@@ -62,7 +63,7 @@ def plain_loop(architecture: str, hidden: int, part: Part) -> float:
     from torchvision.transforms import ToTensor
 
     to_tensor = ToTensor()
-    pictures = [Image.fromarray(image[:, :, 0]) for image in part.images]
+    pictures = [Image.fromarray(image[:, :, 0]) for image in part.array]
     samples: Any = list(zip(pictures, part.labels.tolist(), strict=True))
     loader: DataLoader[Any] = DataLoader(
         samples,
@@ -90,7 +91,7 @@ def engine(architecture: str, hidden: int, part: Part) -> float:
     options = {"width": SIDE, "hidden": hidden}
     ready = load_images(part, Transform(mean=(0.0,), std=(1.0,)), torch.device("cpu"), training=True, noise_seed=0)
     few = load_images(
-        Part(part.images[:1], part.labels[:1]), Transform(mean=(0.0,), std=(1.0,)), torch.device("cpu"),
+        Part(part.array[:1], part.labels[:1]), Transform(mean=(0.0,), std=(1.0,)), torch.device("cpu"),
         training=False, noise_seed=0,
     )  # fmt: skip
     make: Callable[[], nn.Module] = partial(build, architecture, 1, CLASSES, options)
@@ -120,7 +121,7 @@ def measure(architecture: str, hidden: int, part: Part, rounds: int) -> dict[str
         plain.append(plain_loop(architecture, hidden, part))
         ours.append(engine(architecture, hidden, part))
     rate, count = matrix_rate(), len(part.labels)
-    begun = (part.images.reshape(count, SIDE, -1) != 0).any(axis=2)
+    begun = (part.array.reshape(count, SIDE, -1) != 0).any(axis=2)
     shared = float(np.where(begun.any(axis=1), begun.argmax(axis=1), SIDE - 1).mean())
     nominal = operations(architecture, hidden, SIDE) * count
     plain_seconds, ours_seconds = median(plain), median(ours)

@@ -1,20 +1,117 @@
-"""Gradually updated networks: the document's GUNN-15 in Keras, its simultaneous counterparts, the original GUNN-15.
+"""The document's GUNN-15 in Keras, its gradually updated layer, and the simultaneous layers that it is compared with.
 
-"Implementing Gradually Updated Neural Networks for Large-Scale Image Recognition" (Radhakrishnan), sections 4 and 5,
-and Qiao et al., "Gradually Updated Neural Networks for Large-Scale Image Recognition" (ICML 2018). Parameters:
-gunn15_keras 772,686 with 3 classes (775,334 as Keras counts, running statistics included); gunn15 1,585,746 with 10.
+"Implementing Gradually Updated Neural Networks for Large-Scale Image Recognition" (Radhakrishnan), after Qiao et al.
+(2018). 772,686 parameters with 3 classes, 775,334 as Keras counts, which adds running statistics.
+
+Gunn2D (section 3.1) updates its channels group after group, each group seeing the new values of those before it. One
+set of kernels serves all groups: W1 (1x1, n to K), W2 (3x3, n to K), W3 (1x1, n to 1).
+
+1. Every group of K channels in turn becomes W1 * A + b1, A being all channels, those of earlier groups already new.
+   ReLU after the whole sweep. 2. The same with W2. 3. Every channel in turn becomes W3 * A + b3. 4. Plus the input.
+
+Written as loops this keeps n copies of the map. Both kinds of sweep are linear, so they have an exact shorter form:
+while a sweep runs, z = W * A + b changes by W_g * (new - old) when group g does, W_g being the part of the kernel that
+reads it; and the last sweep is one product with M = (I - L)^-1 U, where L has w_j below the diagonal and U on and above
+it. benchmarks/gradual.py has the loops, for comparison.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from models.gradual import Gunn2d, SharedSunn2d, Sunn2d, matched_inner
 from models.registry import register
 
 LAYERS = ("gunn", "sunn_shared", "sunn", "sunn_matched")
 HEADS = ("softmax3", "relu")
+
+
+class Gunn2d(nn.Module):
+    """The layer for ``channels`` = n, ``group`` = K of them at a time (0: all): 201 n + 41 parameters with K = 20.
+
+    ``reverse``: the last group first. Kernels and biases are drawn from N(0, 0.05^2). Maps of any size. Raises
+    ValueError if ``group`` does not divide ``channels``.
+    """
+
+    def __init__(self, channels: int, group: int = 20, *, reverse: bool = False) -> None:
+        super().__init__()
+        group = group or channels
+        if channels % group:
+            raise ValueError(f"{channels} channels cannot be updated {group} at a time: not a multiple")
+        self.group, self.reverse = group, reverse
+        self.point = nn.Conv2d(channels, group, 1)
+        self.window = nn.Conv2d(channels, group, 3, padding=1)
+        self.single = nn.Conv2d(channels, 1, 1)
+        for parameter in self.parameters():
+            nn.init.normal_(parameter, std=0.05)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, channels, height, width) to the same shape."""
+        a = x.flip(1) if self.reverse else x
+        for layer in (self.point, self.window):
+            a = sweep(layer, a).relu()
+        matrix, bias = one_by_one(self.single.weight.flatten(), self.single.bias)
+        a = F.conv2d(a, matrix[:, :, None, None], bias)
+        return x + (a.flip(1) if self.reverse else a)
+
+
+def sweep(layer: nn.Conv2d, a: Tensor) -> Tensor:
+    """All groups of ``a`` replaced one after another by ``layer`` of the current state; shape of ``a``."""
+    group, padding = layer.out_channels, layer.padding
+    z, new = layer(a), []
+    for start in range(0, a.shape[1], group):
+        new.append(z)
+        if start + group < a.shape[1]:
+            kernel = layer.weight[:, start : start + group]
+            z = z + F.conv2d(z - a[:, start : start + group], kernel, padding=padding)
+    return torch.cat(new, dim=1)
+
+
+def one_by_one(weights: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Matrix (n, n) and bias (n,) of the sweep that replaces channel after channel by ``weights`` . a + ``bias``."""
+    assert bias is not None
+    rows = weights.expand(len(weights), -1)
+    lower = torch.eye(len(weights), dtype=weights.dtype, device=weights.device) - rows.tril(-1)
+    right = torch.cat([rows.triu(), bias.expand(len(weights), 1)], dim=1)
+    solved = torch.linalg.solve_triangular(lower, right, upper=False, unitriangular=True)
+    return solved[:, :-1], solved[:, -1]
+
+
+class SharedSunn2d(Gunn2d):
+    """The same kernels, all groups replaced at once: what is left of Gunn2D without the order; same parameters."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, channels, height, width) to the same shape."""
+        groups, a = x.shape[1] // self.group, x
+        for layer in (self.point, self.window):
+            a = layer(a).relu().repeat(1, groups, 1, 1)
+        return x + self.single(a)
+
+
+class Sunn2d(nn.Sequential):
+    """An ordinary bottleneck 1x1, 3x3, 1x1 of ``inner`` channels with the input added."""
+
+    def __init__(self, channels: int, inner: int) -> None:
+        super().__init__(
+            nn.Conv2d(channels, inner, 1), nn.ReLU(), nn.Conv2d(inner, inner, 3, padding=1), nn.ReLU(),
+            nn.Conv2d(inner, channels, 1),
+        )  # fmt: skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, channels, height, width) to the same shape."""
+        added: Tensor = super().forward(x)
+        return x + added
+
+
+def matched_inner(channels: int, group: int) -> int:
+    """The widest bottleneck of :class:`Sunn2d` that has no more parameters than Gunn2D."""
+    group = group or channels
+    budget = channels * group + group + 9 * channels * group + group + channels + 1
+    inner = 1
+    while 2 * channels * (inner + 1) + 9 * (inner + 1) ** 2 + 2 * (inner + 1) + channels <= budget:
+        inner += 1
+    return inner
 
 
 @register("gunn15_keras")
@@ -24,8 +121,8 @@ class Gunn15Keras(nn.Module):
     ``head``: softmax3 puts a softmax on every one of the three last layers, as the code does (that of the last is part
     of the loss); relu has rectifiers between them. ``layer``: gunn, or what stands in its place: sunn_shared, the same
     kernels applied to all groups at once; sunn, an ordinary bottleneck of full width; sunn_matched, one of as many
-    parameters. ``group``: channels updated at a time; ``reverse``: the last first; ``width``: factor on all channels
-    (rounded to groups).
+    parameters. ``group``: channels updated at a time, 0 for all; ``reverse``: the last first; ``width``: factor on all
+    channels (rounded to groups).
     """
 
     def __init__(
@@ -37,7 +134,8 @@ class Gunn15Keras(nn.Module):
             if value not in known:
                 raise ValueError(f"{name} is '{value}': expected one of {', '.join(known)}")
         narrow = max(1, round(width * 64))
-        first, second, third = (max(1, round(width * count / group)) * group for count in (240, 300, 360))
+        unit = group or 1
+        first, second, third = (max(1, round(width * count / unit)) * unit for count in (240, 300, 360))
         self.head_name = head
         self.features = nn.Sequential(
             _unit(in_channels, narrow, 3),
@@ -100,74 +198,3 @@ def keras_rows(model: Gunn15Keras) -> list[tuple[str, int]]:
             if count := kept + sum(parameter.numel() for parameter in part.parameters()):
                 rows.append((type(part).__name__, count))
     return rows
-
-
-class Segment(nn.Module):
-    """What replaces 12 of ``channels`` channels in the original: a bottleneck of all, a projection of all, and the old.
-
-    No activation follows.
-    """
-
-    def __init__(self, channels: int, size: int) -> None:
-        super().__init__()
-        self.bottleneck = nn.Sequential(
-            nn.Conv2d(channels, 2 * size, 1, bias=False), nn.BatchNorm2d(2 * size), nn.ReLU(),
-            nn.Conv2d(2 * size, 2 * size, 3, padding=1, bias=False), nn.BatchNorm2d(2 * size), nn.ReLU(),
-            nn.Conv2d(2 * size, size, 1, bias=False), nn.BatchNorm2d(size),
-        )  # fmt: skip
-        self.projection = nn.Sequential(nn.Conv2d(channels, size, 1, bias=False), nn.BatchNorm2d(size))
-
-    def forward(self, everything: Tensor, old: Tensor) -> Tensor:
-        """New values (N, size, height, width) of the channels ``old``."""
-        new: Tensor = self.bottleneck(everything) + self.projection(everything) + old
-        return new
-
-
-class GradualStage(nn.Module):
-    """Segments of ``size`` channels replaced one after another, each seeing the new values of those before it."""
-
-    def __init__(self, channels: int, size: int) -> None:
-        super().__init__()
-        self.size = size
-        self.segments = nn.ModuleList(Segment(channels, size) for _ in range(channels // size))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, channels, height, width) to the same shape."""
-        parts = list(x.split(self.size, dim=1))
-        for index, segment in enumerate(self.segments):
-            parts[index] = segment(torch.cat(parts, dim=1), parts[index])
-        return torch.cat(parts, dim=1)
-
-
-@register("gunn15")
-class Gunn15(nn.Module):
-    """The original GUNN-15 of Qiao et al. for small images: kernels of its own for every segment of 12 channels.
-
-    ``width``: factor on the channels of all stages, rounded to whole segments. Images whose sides are multiples of 4.
-    """
-
-    def __init__(self, in_channels: int, classes: int, *, width: float = 1.0) -> None:
-        super().__init__()
-        size = 12
-        first, second, third = (max(1, round(width * count / size)) * size for count in (240, 300, 360))
-        narrow = max(1, round(width * 64))
-
-        def unit(channels: int, out: int, kernel: int) -> nn.Sequential:
-            convolution = nn.Conv2d(channels, out, kernel, padding=kernel // 2, bias=False)
-            return nn.Sequential(convolution, nn.BatchNorm2d(out), nn.ReLU())
-
-        self.features = nn.Sequential(
-            unit(in_channels, narrow, 3), unit(narrow, first, 1), GradualStage(first, size),
-            unit(first, second, 1), nn.AvgPool2d(2), GradualStage(second, size),
-            unit(second, third, 1), nn.AvgPool2d(2), GradualStage(third, size),
-            unit(third, third, 1),
-        )  # fmt: skip
-        self.head = nn.Linear(third, classes)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, classes) of images (N, channels, height, width)."""
-        logits: Tensor = self.head(self.features(images).mean(dim=(2, 3)))
-        return logits

@@ -115,17 +115,13 @@ class ResNet(nn.Module):
 
 @register("recnet")
 class RecNet(nn.Module):
-    """Stem, a residual block, then a second one applied ``iterations`` times with the same weights (section 5).
-
-    ``test_iterations``: how often it is applied in evaluation; 0 for as often as in training.
-    """
+    """Stem, a residual block, then a second one applied ``iterations`` times with the same weights (section 5)."""
 
     def __init__(
-        self, in_channels: int, classes: int, *, iterations: int = 7, channels: int = 16, own_norms: bool = False,
-        test_iterations: int = 0,
-    ) -> None:  # fmt: skip
+        self, in_channels: int, classes: int, *, iterations: int = 7, channels: int = 16, own_norms: bool = False
+    ) -> None:
         super().__init__()
-        self.iterations, self.test_iterations = iterations, test_iterations or iterations
+        self.iterations = iterations
         self.stem = _stem(in_channels, channels)
         self.block = ResidualBlock(channels, channels)
         self.recurrent = RecurrentBlock(channels, iterations, own_norms)
@@ -133,7 +129,7 @@ class RecNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, classes) of images (N, channels, height, width)."""
-        for state in self.states(images, self.iterations if self.training else self.test_iterations):
+        for state in self.states(images, self.iterations):
             last = state
         return self.readout(last)
 
@@ -185,7 +181,21 @@ class FlatRecNet(nn.Module):
         features = self.features(images)
         if self.recurrent is not None:
             features = self.recurrent(features[:, None].expand(-1, self.iterations, -1))[0][:, -1]
-        logits: Tensor = self.head(self.dropout(features))
+        return self.readout(features)
+
+    def states(self, images: Tensor, iterations: int) -> Iterator[Tensor]:
+        """Zeros and the state after each of ``iterations`` steps; without a recurrent layer the features alone."""
+        features = self.features(images)
+        if self.recurrent is None:
+            yield features
+            return
+        steps: Tensor = self.recurrent(features[:, None].expand(-1, iterations, -1))[0]
+        yield torch.zeros_like(steps[:, 0])
+        yield from steps.unbind(dim=1)
+
+    def readout(self, state: Tensor) -> Tensor:
+        """Logits of a state."""
+        logits: Tensor = self.head(self.dropout(state))
         return logits
 
 
@@ -213,13 +223,3 @@ class ResNet18(nn.Module):
         """Logits (N, classes) of images (N, channels, height, width)."""
         logits: Tensor = self.head(self.stages(self.stem(images)).mean(dim=(2, 3)))
         return logits
-
-
-def state_changes(model: RecNet, images: Tensor, iterations: int) -> Tensor:
-    """How far the state moves at each iteration: |h' - h| / |h|, mean over the images; shape (iterations,)."""
-    states = list(model.states(images, iterations))
-    moved = [
-        ((after - before).flatten(1).norm(dim=1) / before.flatten(1).norm(dim=1).clamp(min=1e-12)).mean()
-        for before, after in pairwise(states)
-    ]
-    return torch.stack(moved)

@@ -9,6 +9,7 @@ float32, shape (N, channels, 32, 32), normalised; outputs are logits, shape (N, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import torch
@@ -80,7 +81,16 @@ class RecurNet1(nn.Module):
                 with torch.no_grad():
                     self.features(state)
             state = self.recurrent(state)
-        return self.classifier(self.features(state))
+        return self.readout(state)
+
+    def states(self, images: Tensor, iterations: int) -> Iterator[Tensor]:
+        """The stem's output and the state after each of ``iterations`` passes of the block."""
+        yield from _states(self.stem(images), self.recurrent, iterations)
+
+    def readout(self, state: Tensor) -> Tensor:
+        """Logits of a state."""
+        logits: Tensor = self.classifier(self.features(state))
+        return logits
 
 
 @register("recurnet2")
@@ -130,10 +140,25 @@ class RecurNet2(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits of the last iterate."""
-        state = self.stem(images)
-        for _ in range(self.iterations):
-            state = self.recurrent(state)
+        for state in self.states(images, self.iterations):
+            last = state
+        return self.readout(last)
+
+    def states(self, images: Tensor, iterations: int) -> Iterator[Tensor]:
+        """The stem's output and the state after each of ``iterations`` passes of the first block."""
+        yield from _states(self.stem(images), self.recurrent, iterations)
+
+    def readout(self, state: Tensor) -> Tensor:
+        """Logits of a state; the second block runs as often as in training."""
         state = self.middle(state)
         for _ in range(self.second_iterations):
             state = self.second_recurrent(state)
-        return self.classifier(state)
+        logits: Tensor = self.classifier(state)
+        return logits
+
+
+def _states(state: Tensor, block: nn.Module, iterations: int) -> Iterator[Tensor]:
+    yield state
+    for _ in range(iterations):
+        state = block(state)
+        yield state

@@ -17,12 +17,15 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from stages.errors import StageError, run_stage
 from stages.files import atomic_folder, atomic_path, read_json
 from stages.layout import Layout
 from stages.papers import flatten
-from stages.params import Params, load_params
+from stages.params import Cell, Params, load_params
 from stages.provenance import code_digest
 from stages.weights import load_weights
 
@@ -30,16 +33,28 @@ RESULTS = ("run.json", "curves.csv", "class_curves.csv", "timing.csv", "environm
 
 
 def adopt(layout: Layout, source: Layout, params: Params, key: str) -> None:
-    """Copy a run's training outputs from ``source``; a :class:`StageError` says why it is refused.
+    """Copy a run's training outputs from ``source``, or those of all cells of a study.
 
-    Nothing is copied unless everything is in order.
+    A :class:`StageError` says why it is refused. Nothing is copied unless everything is in order.
     """
-    cell = params.cell(key)
+    cells = params.cells(key)
+    for cell in cells:
+        _check(layout, source, cell)
+    for cell in cells:
+        with atomic_folder(layout.weights(cell)) as folder:
+            shutil.copytree(source.weights(cell), folder, dirs_exist_ok=True)
+        for name in RESULTS:
+            with atomic_path(layout.training(cell) / name) as temporary:
+                shutil.copyfile(source.training(cell) / name, temporary)
+
+
+def _check(layout: Layout, source: Layout, cell: Cell) -> None:
+    key = cell.key
     for name in RESULTS:
-        if not (source.results(key) / name).is_file():
-            raise StageError(f"{source.results(key) / name} is missing; train {key} there first.")
-    run = read_json(source.results(key) / "run.json")
-    theirs, ours = flatten(run["cell"]), flatten(cell.model_dump(mode="json"))
+        if not (source.training(cell) / name).is_file():
+            raise StageError(f"{source.training(cell) / name} is missing; train {key} there first.")
+    run = read_json(source.training(cell) / "run.json")
+    theirs, ours = (flatten(each) for each in (_complete(run["cell"]), cell.model_dump(mode="json")))
     for name in dict.fromkeys([*ours, *theirs]):
         if theirs.get(name) != ours.get(name):
             raise StageError(
@@ -56,17 +71,21 @@ def adopt(layout: Layout, source: Layout, params: Params, key: str) -> None:
                 "train it again from this revision."
             )
     for seed in cell.recipe.seeds:
-        load_weights(source.weights(key), seed)
-    with atomic_folder(layout.weights(key)) as folder:
-        shutil.copytree(source.weights(key), folder, dirs_exist_ok=True)
-    for name in RESULTS:
-        with atomic_path(layout.results(key) / name) as temporary:
-            shutil.copyfile(source.results(key) / name, temporary)
+        load_weights(source.weights(cell), seed)
+
+
+def _complete(recorded: dict[str, Any]) -> dict[str, Any]:
+    """A recorded cell, with the default of every key that is new since then; as it is, if it no longer is a cell."""
+    try:
+        return Cell.model_validate(recorded).model_dump(mode="json")
+    except ValidationError:
+        return recorded
 
 
 def commit(layout: Layout, params: Params, keys: Sequence[str]) -> None:
     """Let DVC record the outputs of ``keys`` as made from what lies here."""
-    stages = [f"{'train-run' if key in params.runs else 'train'}@{key}" for key in keys]
+    kinds = {**dict.fromkeys(params.runs, "train-run"), **dict.fromkeys(params.studies, "train-study")}
+    stages = [f"{kinds.get(key, 'train')}@{key}" for key in keys]
     targets = [f"{os.path.relpath(layout.home / 'dvc.yaml')}:{stage}" for stage in stages]
     if subprocess.run([sys.executable, "-m", "dvc", "commit", "--force", *targets]).returncode:
         raise StageError(f"dvc could not record {', '.join(targets)}; see above, then run `dvc commit` on them again.")

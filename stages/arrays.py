@@ -4,6 +4,10 @@ A folder with, for each part ``train`` and ``test``:
 
 - ``<part>_images.npy``: uint8, shape (N, height, width, channels), 0..255, C order, memory-mappable;
 - ``<part>_labels.npy``: int64, shape (N,), 0..classes-1;
+- ``<part>_importance.npy``, where not every image counts: float32, shape (N,), factor on the loss of each;
+
+in place of the images, where they stay in their files, ``<part>_files.txt``: a path per line, the image folder in the
+first;
 
 where the training images depend on a seed, for every seed what it draws from them:
 
@@ -17,7 +21,7 @@ and ``dataset.json``: name, class names, counts, the split's parameters, and the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,12 +36,59 @@ PARTS = ("train", "test")
 
 
 @dataclass(frozen=True)
-class Part:
-    """Images and labels as in the module's docstring. ``sigma`` is None where nothing is a copy with noise."""
+class ImageFiles:
+    """Colour images that stay in their files: ``names``, relative to ``folder``."""
 
-    images: NDArray[np.uint8]
+    folder: Path
+    names: Sequence[str]
+    channels: int = 3
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: NDArray[np.int64]) -> ImageFiles:
+        """The images at ``index``, as an array would give them."""
+        return ImageFiles(self.folder, [self.names[i] for i in index])
+
+    def read(self, index: int, side: int) -> NDArray[np.uint8]:
+        """An image as uint8, shape (side, side, 3), resized by PIL, bilinear; greyscale becomes colour.
+
+        A :class:`StageError` names a file that cannot be decoded.
+        """
+        from PIL import Image
+
+        path = self.folder / self.names[index]
+        try:
+            with Image.open(path) as picture:
+                small = picture.convert("RGB").resize((side, side), Image.Resampling.BILINEAR)
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise StageError(f"{path} cannot be read as an image ({error}); replace or remove it.") from None
+        return np.asarray(small, np.uint8)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Images and labels as in the module's docstring.
+
+    ``sigma`` is None where nothing is a copy with noise, ``importance`` where all images count alike.
+    """
+
+    images: NDArray[np.uint8] | ImageFiles
     labels: NDArray[np.int64]
     sigma: NDArray[np.float32] | None = None
+    importance: NDArray[np.float32] | None = None
+
+    @property
+    def array(self) -> NDArray[np.uint8]:
+        """The images as an array; TypeError if they stay in their files."""
+        if isinstance(self.images, ImageFiles):
+            raise TypeError("these images stay in their files")
+        return self.images
+
+    @property
+    def channels(self) -> int:
+        """1 for greyscale, 3 for colour."""
+        return self.images.channels if isinstance(self.images, ImageFiles) else self.images.shape[3]
 
 
 @dataclass(frozen=True)
@@ -69,7 +120,8 @@ class SplitData:
         if seed not in self.draws:
             raise StageError(f"{self.name} was drawn for seeds {', '.join(map(str, self.draws))}, not for {seed}.")
         draw = self.draws[seed]
-        return Part(self.pool.images[draw.index], self.pool.labels[draw.index], draw.sigma)
+        importance = None if self.pool.importance is None else self.pool.importance[draw.index]
+        return Part(self.pool.images[draw.index], self.pool.labels[draw.index], draw.sigma, importance)
 
 
 def noise(sigma: NDArray[np.float32], shape: tuple[int, ...], seed: int) -> NDArray[np.float32]:
@@ -82,8 +134,8 @@ def noise(sigma: NDArray[np.float32], shape: tuple[int, ...], seed: int) -> NDAr
 
 
 def array_files(folder: Path) -> list[Path]:
-    """The array files of a split, in the order in which their digests are listed."""
-    return sorted(folder.glob("*.npy"))
+    """The files that hold a split's images and labels, in the order in which their digests are listed."""
+    return sorted([*folder.glob("*.npy"), *folder.glob("*_files.txt")])
 
 
 def read_split(folder: Path, *, verify: bool = True) -> SplitData:
@@ -98,12 +150,23 @@ def read_split(folder: Path, *, verify: bool = True) -> SplitData:
             raise StageError(
                 f"{path} is damaged: SHA-256 {expected} was expected, {found} was found; delete it and run `dvc repro`."
             )
-    pool, test = (
-        Part(np.load(folder / f"{part}_images.npy", mmap_mode="r"), np.load(folder / f"{part}_labels.npy"))
-        for part in PARTS
-    )
+    pool, test = (_read_part(folder, part) for part in PARTS)
     draws = {
         seed: Draw(np.load(folder / f"draw-{seed}_index.npy"), np.load(folder / f"draw-{seed}_sigma.npy"))
         for seed in about["draws"]
     }
     return SplitData(about["name"], tuple(about["classes"]), pool, test, draws, about["digest"])
+
+
+def _read_part(folder: Path, part: str) -> Part:
+    listed, importance = folder / f"{part}_files.txt", folder / f"{part}_importance.npy"
+    if listed.is_file():
+        root, *names = listed.read_text(encoding="utf-8").splitlines()
+        images: NDArray[np.uint8] | ImageFiles = ImageFiles(Path(root), names)
+    else:
+        images = np.load(folder / f"{part}_images.npy", mmap_mode="r")
+    return Part(
+        images,
+        np.load(folder / f"{part}_labels.npy"),
+        importance=np.load(importance) if importance.is_file() else None,
+    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from stages.papers import Claim, Paper, cell_fields
+from stages.claims import Claim
+from stages.papers import Paper, cell_fields
 from stages.results import CellResult
 
 FULL, REDUCED, NOT_RUN = "full run", "reduced run", "not run"

@@ -23,6 +23,8 @@ def run(params: Params, source: Path) -> None:
     grid = params.recurnets.models
     named = {f"recurnets.models.{name}": Model(file="recurnets", name=name, options=grid[name]) for name in grid}
     named |= {f"runs.{key}.model": run.model for key, run in params.runs.items()}
+    for name, study in params.studies.items():
+        named |= {f"studies.{name}, run {key}": run.model for key, run in study.runs(name).items()}
     for key, model in named.items():
         try:
             check_options(model.name, model.options)

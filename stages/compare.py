@@ -20,20 +20,26 @@ from stages.beside import (
     Beside,
     Row,
 )  # fmt: skip
+from stages.claims import load_claims
 from stages.errors import run_stage
 from stages.files import atomic_folder, write_json
 from stages.layout import Layout
-from stages.papers import PAPERS, load_claims, load_papers, slug
+from stages.papers import PAPERS, load_papers, slug
 from stages.params import load_params
 from stages.relations import (
     COMPARISON_COLUMNS,
+    GRID_COLUMNS,
+    ITERATION_COLUMNS,
     STATEMENT_COLUMNS,
     SWEEP_COLUMNS,
     comparison_rows,
+    grid_rows,
+    iteration_rows,
     statement_rows,
     sweep_rows,
 )  # fmt: skip
 from stages.results import Results, read_results
+from stages.sizes import SIZE_COLUMNS, size_rows
 from stages.tables import write_csv
 
 
@@ -62,6 +68,12 @@ def write_tables(beside: Beside, folder: Path) -> None:
         tables[f"comparison_{slug(comparison.id)}"] = comparison_rows(beside, comparison), COMPARISON_COLUMNS
     for sweep in beside.paper.sweeps:
         tables[f"sweep_{slug(sweep.id)}"] = sweep_rows(beside, sweep), SWEEP_COLUMNS
+    for grid in beside.paper.grids:
+        tables[f"grid_{slug(grid.id)}"] = grid_rows(beside, grid), GRID_COLUMNS
+    for wanted in beside.paper.iterations:
+        tables[f"iterations_{slug(wanted.id)}"] = iteration_rows(beside, wanted), ITERATION_COLUMNS
+    if beside.paper.sizes:
+        tables["sizes"] = size_rows(beside.paper.sizes), SIZE_COLUMNS
     for name, (rows, columns) in tables.items():
         write_csv(folder / f"{name}.csv", [{key: row.get(key) for key in columns} for row in rows], columns)
 

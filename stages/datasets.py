@@ -62,7 +62,7 @@ def _read_svhn(folder: Path) -> tuple[Part, Part]:
 def _read_digits(folder: Path) -> tuple[Part, Part]:
     """scikit-learn's digits have no official parts: the first 1,437 train, the other 360 test. 0..16 becomes 0..255."""
     whole = read_idx_part(folder / "images-idx3-ubyte", folder / "labels-idx1-ubyte")
-    images = np.rint(whole.images * (255 / 16)).astype(np.uint8)
+    images = np.rint(whole.array * (255 / 16)).astype(np.uint8)
     return Part(images[:1437], whole.labels[:1437]), Part(images[1437:], whole.labels[1437:])
 
 

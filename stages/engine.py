@@ -16,13 +16,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from stages.batches import Images, ordered_batches, training_batches
 from stages.errors import StageError
 from stages.metrics import AVERAGES, METRICS, per_class, summary
-from stages.objectives import Criterion, criterion
-from stages.params import Adam, Recipe, Steps, WarmupMilestones
+from stages.objectives import Criterion, criterion, decided, importance_losses
+from stages.recipe import Adam, Recipe, learning_rate
 from stages.streams import stream_seed
 
 
@@ -47,24 +46,15 @@ class Hooks:
 class Measured:
     """A model on a set of images, in evaluation.
 
-    ``loss``: mean cross-entropy per image. ``loss_sum``: sum over batches of their mean cross-entropy, the scale of
-    mnist-rnn. ``confusion``: int64, rows true, columns predicted. ``logits``: float32, (N, classes), on the CPU.
+    ``loss``: mean over the images of their cross-entropy times their importance. ``loss_sum``: sum over batches of a
+    batch's mean, the scale of mnist-rnn. ``confusion``: int64, rows true, columns predicted. ``logits``: float32,
+    (N, classes), on the CPU; of a model that decides at every step the logarithm of its mean softmax.
     """
 
     loss: float
     loss_sum: float
     confusion: NDArray[np.int64]
     logits: Tensor
-
-
-def learning_rate(schedule: WarmupMilestones | Steps, base: float, epoch: int) -> float:
-    """The learning rate of a whole epoch (0-based)."""
-    if isinstance(schedule, Steps):
-        return base * schedule.gamma ** (epoch // schedule.period)
-    rate = base * schedule.gamma ** sum(epoch >= milestone for milestone in schedule.milestones)
-    if epoch < schedule.warmup_epochs:
-        rate *= 1 - math.exp(-(epoch + 1) / schedule.warmup_period)
-    return rate
 
 
 def train(
@@ -86,7 +76,7 @@ def train(
     Raises :class:`StageError` when the training loss is no longer finite.
     """
     hooks = hooks or Hooks()
-    device = train_images.pixels.device
+    device = train_images.device
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(stream_seed("initialisation", seed))
         model = build().to(device)
@@ -110,8 +100,8 @@ def measure(model: nn.Module, images: Images, batch_size: int) -> Measured:
     """What the model makes of ``images``, in order, ``batch_size`` at a time."""
     model.eval()
     with torch.inference_mode():
-        logits = torch.cat([model(batch.pixels) for batch in ordered_batches(images, batch_size)])
-        losses = F.cross_entropy(logits, images.labels, reduction="none").double()
+        logits = torch.cat([decided(model(batch.pixels)) for batch in ordered_batches(images, batch_size)])
+        losses = importance_losses(logits, images.labels, images.importance).double()
         loss_sum = torch.stack([batch.mean() for batch in losses.split(batch_size)]).sum()
         confusion = _confusion(images.labels, logits.argmax(dim=1), logits.shape[1])
     return Measured(losses.mean().item(), loss_sum.item(), confusion.cpu().numpy(), logits.cpu())
@@ -142,7 +132,7 @@ def _epoch(
     history: History,
     hooks: Hooks,
 ) -> None:
-    rate = learning_rate(recipe.schedule, recipe.optimizer.lr, epoch)
+    rate = learning_rate(recipe.schedule, recipe.optimizer.lr, epoch, recipe.epochs)
     for group in optimizer.param_groups:
         group["lr"] = rate
     started = time.perf_counter()
@@ -185,18 +175,19 @@ def _train_epoch(
 ) -> _Trained:
     """One pass; sums stay on the device until its end, so that no step waits for the host."""
     model.train()
-    loss_sum = torch.zeros((), dtype=torch.float64, device=images.pixels.device)
-    confusion = torch.zeros((), dtype=torch.int64, device=images.pixels.device)
+    loss_sum = torch.zeros((), dtype=torch.float64, device=images.device)
+    confusion = torch.zeros((), dtype=torch.int64, device=images.device)
     steps = 0
-    for pixels, labels, environments in training_batches(images, recipe, seed, epoch):
+    for batch in training_batches(images, recipe, seed, epoch):
         torch.manual_seed(stream_seed("step", seed, epoch, steps))
-        logits = model(pixels)
-        loss = minimise(logits, labels, environments)
+        logits = model(batch.pixels)
+        loss = minimise(logits, batch)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
         loss_sum += loss.detach()
-        confusion = confusion + _confusion(labels, logits.detach().argmax(dim=1), logits.shape[1])
+        decision = decided(logits.detach())
+        confusion = confusion + _confusion(batch.labels, decision.argmax(dim=1), decision.shape[1])
         steps += 1
         hooks.step()
     if steps == 0:

@@ -3,14 +3,19 @@
     python -m stages.evaluate HOME KEY
 
 writes runs/<key>/predictions/seed-<n>.csv (index, true, predicted, probability of the predicted class), and under
-results/runs/<key>/ metrics.json, per_class.csv, confusion.csv and predicted.csv (a row per test image: its label, and
-what every seed predicts; it stays in git, so that runs can be compared image by image in any clone). MACs are torch's
-own count for one image's forward pass: ``macs`` as needed for a prediction, ``training_macs`` as executed in training.
+results/runs/<key>/ metrics.json, per_class.csv, confusion.csv, predicted.csv and iterations.csv. KEY may be a study: its
+cells' files lie in results/studies/<study>/evaluation/<cell>/.
+
+predicted.csv has a row per test image: its label, and what every seed predicts; it stays in git, so that runs can be
+compared image by image in any clone. iterations.csv is of networks that apply a block again and again: per seed and
+number of iterations from 1 to 30, whatever it was in training, the accuracy, and how far the iteration moved the state,
+relative to it, mean over the images (empty once the state has left the range of its numbers). MACs are torch's own
+count for one image's forward pass: ``macs`` as needed for a prediction, ``training_macs`` as executed in training.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -22,9 +27,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from models.iterated import Iterated, trace
 from models.registry import build
 from stages.arrays import SplitData, read_split
-from stages.batches import Images, load_images
+from stages.batches import Images, load_images, ordered_batches
 from stages.device import choose_device
 from stages.engine import measure
 from stages.errors import StageError, run_stage
@@ -35,34 +41,47 @@ from stages.params import Cell, Compute
 from stages.train import cell_command, check_cell
 from stages.weights import load_weights
 
+ITERATIONS = 30  # at most, in iterations.csv
+ITERATED = ("seed", "iterations", "accuracy", "state_change")
 
-def run(cell: Cell, compute: Compute, layout: Layout) -> None:
+
+def run(cells: Sequence[Cell], compute: Compute, layout: Layout) -> None:
+    """Evaluate every one of ``cells`` and write its outputs."""
+    for cell in cells:
+        evaluate_cell(cell, compute, layout)
+
+
+def evaluate_cell(cell: Cell, compute: Compute, layout: Layout) -> None:
     """Evaluate every seed of ``cell`` and write its outputs."""
     check_cell(cell)
     split = read_split(layout.data(cell.dataset))
     device = choose_device(compute)
     images = load_images(split.test, cell.transform, device, training=False, noise_seed=0)
-    model = build(cell.architecture, split.test.images.shape[3], len(split.classes), cell.options).to(device)
+    model = build(cell.architecture, split.test.channels, len(split.classes), cell.options).to(device)
     if compute.channels_last:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    scores, classes, confusions = [], [], []
+    scores, classes, confusions, iterations = [], [], [], []
     predicted = {"true": images.labels.cpu().numpy()}
-    with atomic_folder(layout.predictions(cell.key)) as predictions:
+    with atomic_folder(layout.predictions(cell)) as predictions:
         for seed in cell.recipe.seeds:
-            _load(model, load_weights(layout.weights(cell.key), seed), layout.weights(cell.key))
+            _load(model, load_weights(layout.weights(cell), seed), layout.weights(cell))
             measured = measure(model, images, cell.recipe.test_batch_size)
             losses = {"loss": measured.loss, "loss_sum": measured.loss_sum}
             scores.append({"seed": seed, **losses, **summary(measured.confusion)})
             classes.append(_per_class(seed, split, measured.confusion))
             confusions.append(_long(seed, measured.confusion))
+            iterations += _iterations(seed, model, images, cell.recipe.test_batch_size)
             predicted[f"seed-{seed}"] = measured.logits.argmax(dim=1).numpy()
             write_text(predictions / f"seed-{seed}.csv", _predictions(measured.logits, images.labels.cpu()))
-    results = layout.results(cell.key)
+    results = layout.evaluation(cell)
     about = {"key": cell.key, "classes": len(split.classes), **_size(model, images)}
     write_json(results / "metrics.json", {**about, "seeds": scores})
     write_text(results / "per_class.csv", pd.concat(classes).to_csv(index=False, lineterminator="\n"))
     write_text(results / "predicted.csv", pd.DataFrame(predicted).to_csv(index=False, lineterminator="\n"))
     write_text(results / "confusion.csv", pd.concat(confusions).to_csv(index=False, lineterminator="\n"))
+    write_text(
+        results / "iterations.csv", pd.DataFrame(iterations, columns=ITERATED).to_csv(index=False, lineterminator="\n")
+    )
 
 
 def macs(model: nn.Module, image: Tensor, *, training: bool) -> int:
@@ -77,8 +96,24 @@ def macs(model: nn.Module, image: Tensor, *, training: bool) -> int:
     return counter.get_total_flops() // 4
 
 
+def _iterations(seed: int, model: nn.Module, images: Images, batch_size: int) -> list[tuple[int, int, float, float]]:
+    """Rows of iterations.csv; none for a model that does not apply a block again and again."""
+    if not isinstance(model, Iterated):
+        return []
+    hits, changes = torch.zeros(ITERATIONS, dtype=torch.int64), torch.zeros(ITERATIONS, dtype=torch.float64)
+    with torch.inference_mode():
+        for batch in ordered_batches(images, batch_size):
+            logits, moved = trace(model, batch.pixels, ITERATIONS)
+            if not len(logits):  # recnet_flat without its recurrent layer
+                return []
+            hits += (logits.argmax(dim=2) == batch.labels).sum(dim=1).cpu()
+            changes += moved.sum(dim=1).cpu()
+    measured = zip((hits.double() / len(images)).tolist(), (changes / len(images)).tolist(), strict=True)
+    return [(seed, number, *values) for number, values in enumerate(measured, start=1)]
+
+
 def _size(model: nn.Module, images: Images) -> dict[str, int]:
-    image = torch.zeros(1, images.pixels.shape[3], *images.side)
+    image = torch.zeros(1, len(images.mean), *images.side)
     return {
         "parameters": sum(p.numel() for p in model.parameters()),
         "macs": macs(model, image, training=False),

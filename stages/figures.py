@@ -1,4 +1,4 @@
-"""Curves over the epochs, and sweeps: ours, and the authors' own log behind them."""
+"""Curves over the epochs: ours, and the authors' own log behind them."""
 
 from __future__ import annotations
 
@@ -155,16 +155,17 @@ def _scale_epochs(axes: Axes, lines: Sequence[Line]) -> None:
     longest = max(ours, authors)
     if 0 < ours < authors / 2:
         axes.set_xscale("log")
-        _ticks(axes, [tick for tick in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if tick <= longest])
+        ticks(axes, [tick for tick in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if tick <= longest])
         axes.set_xlim(0.93, longest * 1.07)
     else:
         axes.set_xlim(1 - longest * 0.015, longest * 1.015)
 
 
-def _ticks(axes: Axes, ticks: Sequence[float]) -> None:
-    axes.xaxis.set_major_locator(FixedLocator(ticks))
+def ticks(axes: Axes, places: Sequence[float]) -> None:
+    """Put ticks at exactly these places of the horizontal axis."""
+    axes.xaxis.set_major_locator(FixedLocator(places))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticklabels([f"{tick:g}" for tick in ticks])
+    axes.set_xticklabels([f"{tick:g}" for tick in places])
 
 
 def _kind_handles(panels: Sequence[Panel], scale: str) -> list[Line2D]:
@@ -192,35 +193,3 @@ def describe(panels: Sequence[Panel], scale: str) -> str:
 
 def _listed(values: Mapping[str, float]) -> str:
     return ", ".join(f"{label} {value:.4f}" for label, value in values.items())
-
-
-SWEPT = {"labels_accuracy": "accuracy on the labels", "test_accuracy": "test accuracy", "test_f1_macro": "macro F1"}
-
-
-def draw_sweep(rows: Sequence[Mapping[str, str]], axis: str) -> str:
-    """A sweep as SVG, from the rows of its table, over a logarithmic axis."""
-    with mpl.rc_context(STYLE):
-        figure = new_figure(5, 3.5)
-        axes = figure.add_axes((0.13, 0.27, 0.85, 0.7))
-        there = [row for row in rows if row["test_accuracy"]]
-        points = [float(row["point"]) for row in there]
-        for (column, label), color in zip(SWEPT.items(), SERIES, strict=False):
-            axes.plot(points, [float(row[column]) for row in there], color=color, label=label, linewidth=1.9)
-        axes.set_xscale("log")
-        _ticks(axes, [float(row["point"]) for row in rows])
-        axes.set_xlabel(axis, labelpad=3)
-        axes.grid(True)
-        axes.tick_params(length=0)
-        axes.spines[["top", "right"]].set_visible(False)
-        figure.legend(loc="lower center", bbox_to_anchor=(0.5, 0.0), **LEGEND)
-        return to_svg(figure)
-
-
-def describe_sweep(rows: Sequence[Mapping[str, str]], axis: str) -> str:
-    """A sweep in words."""
-    values = (
-        f"{float(row['point']):g}: {', '.join(f'{label} {float(row[column]):.4f}' for column, label in SWEPT.items())}"
-        for row in rows
-        if row["test_accuracy"]
-    )
-    return f"Line chart over {axis}. {'; '.join(values)}."

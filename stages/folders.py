@@ -1,4 +1,4 @@
-"""Image folders: a user's own dataset as ``train/<class>/<image>`` and ``test/<class>/<image>``.
+"""Image folders: a user's own dataset as ``train/<class>/<image>`` and ``test/<class>/<image>``, or ``val`` for test.
 
 Downloading one records a manifest (CSV: path, sha256), so that a split is always made of the images that were recorded.
 """
@@ -6,21 +6,23 @@ Downloading one records a manifest (CSV: path, sha256), so that a split is alway
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.arrays import PARTS, Part
+from stages.arrays import PARTS, ImageFiles, Part
 from stages.datasets import Source
 from stages.errors import StageError
 from stages.files import atomic_path, sha256
 
 MANIFEST = "manifest.csv"
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
-_LAYOUT = f"an image folder has train/<class>/ and test/<class>/ with {', '.join(SUFFIXES)} files"
+_LAYOUT = f"an image folder has train/<class>/ and test/<class>/ (or val/<class>/) with {', '.join(SUFFIXES)} files"
 
 
 def list_images(folder: Path) -> list[str]:
@@ -30,21 +32,26 @@ def list_images(folder: Path) -> list[str]:
     """
     classes: dict[str, list[str]] = {}
     images: list[str] = []
-    for part in PARTS:
-        root = folder / part
+    for part, name in zip(PARTS, _parts(folder), strict=True):
+        root = folder / name
         if not root.is_dir():
             raise StageError(f"{root} is not there: {_LAYOUT}; create it or correct `folder` in params.yaml.")
         classes[part] = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and entry.name[0] != ".")
         if not classes[part]:
             raise StageError(f"{root} holds no class folders: {_LAYOUT}; add them or correct `folder` in params.yaml.")
-        for name in classes[part]:
-            found = sorted(path.name for path in (root / name).iterdir() if path.suffix.lower() in SUFFIXES)
+        for label in classes[part]:
+            found = sorted(path.name for path in (root / label).iterdir() if path.suffix.lower() in SUFFIXES)
             if not found:
-                raise StageError(f"{root / name} holds no images: {_LAYOUT}; add images or remove the class.")
-            images += [f"{part}/{name}/{file}" for file in found]
+                raise StageError(f"{root / label} holds no images: {_LAYOUT}; add images or remove the class.")
+            images += [f"{name}/{label}/{file}" for file in found]
     if odd := sorted(set(classes["train"]) ^ set(classes["test"])):
         raise StageError(f"{folder} has the class '{odd[0]}' in one part only; train and test need the same classes.")
     return images
+
+
+def _parts(folder: Path) -> tuple[str, str]:
+    """The folders of the training and the test part."""
+    return "train", "val" if (folder / "val").is_dir() and not (folder / "test").is_dir() else "test"
 
 
 def record(folder: Path, raw: Path) -> int:
@@ -55,6 +62,34 @@ def record(folder: Path, raw: Path) -> int:
         rows.writerow(["path", "sha256"])
         rows.writerows([image, sha256(folder / image)] for image in images)
     return len(images)
+
+
+def list_image_folder(folder: Path, raw: Path) -> Source:
+    """The images of the manifest in ``raw``, left in their files: of any size, grey ones to be read in colour.
+
+    A :class:`StageError` names the first image that was added, removed or changed since, or that cannot be decoded.
+    """
+    _compare(folder, raw / MANIFEST)
+    images = list_images(folder)
+    classes = tuple(sorted({image.split("/")[1] for image in images}))
+    number = {name: label for label, name in enumerate(classes)}
+    _decode_all(folder, images)
+
+    def part(name: str) -> Part:
+        chosen = [image for image in images if image.startswith(f"{name}/")]
+        labels = np.array([number[image.split("/")[1]] for image in chosen], np.int64)
+        return Part(ImageFiles(folder, chosen), labels)
+
+    train, test = (part(name) for name in _parts(folder))
+    return Source(classes, train, test)
+
+
+def _decode_all(folder: Path, images: Sequence[str]) -> None:
+    """Read every image once, side by side: better now than in the middle of training."""
+    files = ImageFiles(folder, images)
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        for _ in threads.map(lambda index: files.read(index, 8), range(len(images))):
+            pass
 
 
 def read_image_folder(folder: Path, raw: Path) -> Source:
@@ -74,7 +109,8 @@ def read_image_folder(folder: Path, raw: Path) -> Source:
         labels = np.array([classes.index(images[index].split("/")[1]) for index in chosen], np.int64)
         return Part(np.stack([_pixels(pictures[index].convert(mode)) for index in chosen]), labels)
 
-    return Source(classes, part("train"), part("test"))
+    train, test = (part(name) for name in _parts(folder))
+    return Source(classes, train, test)
 
 
 def _compare(folder: Path, manifest: Path) -> None:

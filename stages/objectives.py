@@ -5,22 +5,57 @@ Everything works on logits, so it serves any model. z are the logits of a sample
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from stages.params import CrossEntropy, Focal, Irm, LogitAdjusted, Objective
+from stages.batches import Batch
+from stages.recipe import CrossEntropy, Focal, Irm, LogitAdjusted, Objective
 
-Criterion = Callable[[Tensor, Tensor, Tensor], Tensor]
+Criterion = Callable[[Tensor, Batch], Tensor]
 
 
 def criterion(objective: Objective, class_counts: Tensor) -> Criterion:
-    """The function (logits (B, classes), labels (B,), environments (B,)) -> scalar that a training step minimises.
+    """The function (logits, batch) -> scalar that a training step minimises.
 
-    ``class_counts``: (classes,), how many training images each class has; what re-weighting is derived from.
+    Logits (B, classes), or (B, steps, classes) of a model that decides at every step: then the mean over the steps.
+    ``class_counts``: (classes,), how many training images each class has; what re-weighting is derived from. Raises
+    ValueError where images are of different importance and the objective is not plain cross-entropy.
     """
+    minimise = _criterion(objective, class_counts)
+
+    def mean(logits: Tensor, batch: Batch) -> Tensor:
+        if batch.importance is not None:
+            if objective != Objective():
+                raise ValueError("images of different importance are for plain cross-entropy only")
+            losses = importance_losses(logits, batch.labels, batch.importance)
+            return losses.mean()
+        if logits.dim() == 3:
+            steps = logits.shape[1]
+            labels, environments = (each.repeat_interleave(steps) for each in (batch.labels, batch.environments))
+            return minimise(logits.flatten(0, 1), labels, environments)
+        return minimise(logits, batch.labels, batch.environments)
+
+    return mean
+
+
+def importance_losses(logits: Tensor, labels: Tensor, importance: Tensor | None) -> Tensor:
+    """Cross-entropy per image (B,), times its importance: what a target whose row sums to it makes of the loss."""
+    losses = F.cross_entropy(logits, labels, reduction="none")
+    return losses if importance is None else losses * importance
+
+
+def decided(logits: Tensor) -> Tensor:
+    """Logits (B, classes) of a model that may decide at every step: (B, steps, classes) are averaged as softmax."""
+    if logits.dim() == 2:
+        return logits
+    return logits.log_softmax(dim=2).logsumexp(dim=1) - math.log(logits.shape[1])
+
+
+def _criterion(objective: Objective, class_counts: Tensor) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
     loss = _loss(objective.loss, class_counts)
     irm = objective.irm
     if irm is None:

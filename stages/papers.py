@@ -1,79 +1,33 @@
-"""What a document published: its description (paper.yaml), its numbers (claims.csv) and its authors' own logs.
+"""What a document says of itself: paper.yaml, checked, and its authors' own logs.
 
-papers/README.md explains the files; the classes here are their schema.
+papers/README.md explains the files; the classes here are the schema of paper.yaml. Numbers are in :mod:`stages.claims`.
 """
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import pandas as pd
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
 from stages.errors import StageError
-from stages.params import Cell, Frozen
+from stages.params import Cell, Option, Split
+from stages.recipe import Frozen
 from stages.tables import read_csv
 
 PAPERS = Path(__file__).resolve().parents[1] / "papers"
 # A cell's keys that the paper's recipe leaves free: its name and coordinates, and what no published number depends on.
-FREE_KEYS = {"key", "paper", "dataset", "architecture", "recipe.seeds", "split.seeds", "split.folder"}
+FREE_KEYS = {
+    "key", "study", "paper", "dataset", "architecture", "recipe.seeds", "split.seeds", "split.folder", "split.store"
+}  # fmt: skip
 ABSENT = "(absent)"
 RESTORE = "restore it with `git checkout papers`"
-METRIC = (
-    r"parameters|(train|test)_(accuracy|error|loss|loss_sum|recall_\d+|images|images_\d+)"
-    r"|test_(precision|recall|f1)_(weighted|macro)"
-)
-
-
-def _none_if_empty(value: object) -> object:
-    return None if value == "" else value
-
-
-Optional = BeforeValidator(_none_if_empty)
 Titles = dict[str, str]
-
-
-class Claim(Frozen):
-    """One published number; the columns of claims.csv.
-
-    It stands in ``table``, in the line ``row`` (of the block ``group``, if the table has blocks), under ``column``.
-    ``run`` is the run that it is about, None for a model that the document cites and did not train; ``metric`` what is
-    measured. ``value``, ``precision``, ``margin`` and ``author_log`` are in ``unit``: fractions 0..1, counts, or nats.
-    """
-
-    id: str
-    table: str
-    group: str
-    row: str
-    column: str
-    run: Annotated[str | None, Optional]
-    metric: Annotated[str, Field(pattern=f"^({METRIC})$")]
-    published: str
-    value: float
-    unit: Literal["fraction", "count", "nats"]
-    precision: Annotated[float, Field(gt=0)]
-    rounding: Annotated[Literal["floored", "rounded"] | None, Optional]
-    margin: Annotated[float | None, Field(ge=0), Optional]
-    author_log: Annotated[float | None, Optional]
-    author_log_epochs: Annotated[int | None, Optional]
-    note: str
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Claim:
-        scale = {"m": 1e6, "%": 0.01}.get(self.published[-1:], 1.0)
-        try:
-            printed = float(self.published.rstrip("m%").replace(",", "")) * scale
-        except ValueError:
-            raise ValueError(f"published '{self.published}' is not a number such as 0.81, 0.136m or 98.16%") from None
-        if abs(printed - self.value) > 1e-9 * max(1.0, printed):
-            raise ValueError(f"value {self.value:g} is not the published '{self.published}'")
-        return self
 
 
 class Table(Frozen):
@@ -136,7 +90,10 @@ class Statement(Frozen):
 
 
 class Comparison(Frozen):
-    """A table of our own: runs beside a baseline, with accuracy and gain on ``labels`` (default: all) by image."""
+    """A table of our own: runs beside a baseline, with accuracy and gain on ``labels`` (default: all) by image.
+
+    ``runs``: names, or patterns of what was run.
+    """
 
     id: str
     caption: str
@@ -153,6 +110,56 @@ class Sweep(Frozen):
     axis: str
     labels: tuple[int, ...]
     points: dict[float, str]
+
+
+class Grid(Frozen):
+    """A figure of a study's grid: test accuracy over two of its options, ``rows`` and ``columns``."""
+
+    id: str
+    caption: str
+    study: str
+    rows: str
+    columns: str
+
+
+class Iterations(Frozen):
+    """A figure of our own: what networks that apply a block again and again do when it is applied 1 to 30 times.
+
+    ``runs``: patterns of their names; ``trained`` an option of the model that says how often it was in training, less
+    ``offset``.
+    """
+
+    id: str
+    caption: str
+    runs: tuple[str, ...]
+    trained: str
+    offset: int = 0
+
+
+class Maps(Frozen):
+    """Saliency maps of a run, an entry of ``explanations`` in params.yaml, with their scores."""
+
+    id: str
+    caption: str
+    run: str
+
+
+class Size(Frozen):
+    """How many parameters a network has: as ``published``, if so, and as built here.
+
+    ``statistics``: the document counts the running statistics of batch normalisations, too. ``layers``: its own rows,
+    name and count, in the order of the network's layers.
+    """
+
+    title: str
+    model: str
+    options: dict[str, Option] = {}  # noqa: RUF012
+    channels: int
+    classes: int
+    where: str = ""
+    published: int | None = None
+    statistics: bool = False
+    layers: tuple[tuple[str, int], ...] = ()
 
 
 class Sample(Frozen):
@@ -182,12 +189,16 @@ class Diagram(Frozen):
 
 
 class Chart(Frozen):
-    """Curves over the epochs: of every run that matches ``runs`` (patterns), the columns of curves.csv by panel."""
+    """Curves over the epochs: of every run that matches ``runs`` (patterns), the columns of curves.csv by panel.
+
+    ``own``: the document has no such figure, so its id is not shown as a number.
+    """
 
     id: str
     caption: str
     runs: tuple[str, ...]
     panels: tuple[tuple[str, ...], ...]
+    own: bool = False
 
 
 class ChartGroup(Frozen):
@@ -201,11 +212,13 @@ class ChartGroup(Frozen):
 class Rule(Frozen):
     """The document's own values, by the dotted keys of a :class:`stages.params.Cell`, of all runs that match.
 
-    A value may be a mapping: what stands under that key, as a whole.
+    A value may be a mapping: what stands under that key, as a whole. ``free``: keys that may have any value, since the
+    runs are there to vary them.
     """
 
     runs: str
-    values: dict[str, Any]
+    values: dict[str, Any] = {}  # noqa: RUF012
+    free: tuple[str, ...] = ()
 
 
 class Deviation(Frozen):
@@ -227,7 +240,8 @@ class Finding(Frozen):
 class Paper(Frozen):
     """A paper.yaml. ``datasets``: the names of splits as the document writes them. ``runs``: its runs and their titles.
 
-    ``variants``: runs of our own at the document's scale. ``own_title``: the title of any other run, a format of the
+    ``variants``: runs of our own at the document's scale; a name may be a pattern, and its title a format of the
+    fields of a cell and its options. ``own_title``: the title of any other run, a format of the
     fields of a cell and its options. ``own_charts``: drawn for every other dataset, ``{dataset}`` in the caption.
     """
 
@@ -248,6 +262,10 @@ class Paper(Frozen):
     statements: tuple[Statement, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     sweeps: tuple[Sweep, ...] = ()
+    grids: tuple[Grid, ...] = ()
+    iterations: tuple[Iterations, ...] = ()
+    maps: tuple[Maps, ...] = ()
+    sizes: tuple[Size, ...] = ()
     samples: tuple[Sample, ...] = ()
     diagrams: tuple[Diagram, ...] = ()
     charts: tuple[ChartGroup, ...]
@@ -261,21 +279,29 @@ class Paper(Frozen):
         named = [
             *((f"statements, {s.id}", run) for s in self.statements for run in (s.first, s.second)),
             *((f"comparisons, {c.id}", run) for c in self.comparisons for run in (c.baseline, *c.runs)),
+            *((f"iterations, {i.id}", run) for i in self.iterations for run in i.runs if "*" not in run),
             *((f"sweeps, {s.id}", run) for s in self.sweeps for run in s.points.values()),
+            *((f"maps, {m.id}", m.run) for m in self.maps),
         ]
         for where, run in named:
-            if run not in known:
+            if not self.knows(run):
                 raise ValueError(f"{where}: unknown run '{run}'")
         charts = [chart for group in self.charts for chart in group.charts]
         for pattern in [*(rule.runs for rule in self.recipe), *(pattern for chart in charts for pattern in chart.runs)]:
-            if not any(fnmatchcase(run, pattern) for run in known):
+            if not any(fnmatchcase(run, pattern) or run == pattern for run in known):
                 raise ValueError(f"the pattern '{pattern}' matches no run")
         return self
 
     def run_title(self, cell: Cell) -> str:
         """What a reader calls a run."""
-        title = {**self.runs, **self.variants}.get(cell.key)
-        return title or self.own_title.format(**cell_fields(cell))
+        return (self.runs.get(cell.key) or self._variant(cell.key) or self.own_title).format(**cell_fields(cell))
+
+    def knows(self, run: str) -> bool:
+        """Whether the document, or we beside it, have a run of this name."""
+        return run in self.runs or self._variant(run) is not None
+
+    def _variant(self, run: str) -> str | None:
+        return next((title for pattern, title in self.variants.items() if fnmatchcase(run, pattern)), None)
 
     def differences(self, cell: Cell) -> dict[str, tuple[Any, Any]]:
         """Where a cell departs from the document's recipe: key -> (paper's value, the cell's); empty for a full run.
@@ -284,11 +310,15 @@ class Paper(Frozen):
         set. Of a run that the document does not have, only what it says of all such runs counts.
         """
         paper: dict[str, Any] = {}
+        free = set(FREE_KEYS)
         for rule in self.recipe:
             if fnmatchcase(cell.key, rule.runs):
-                paper |= rule.values
+                paper = _overridden(paper, rule.values)
+                free |= set(rule.free)
+        paper = {key: value for key, value in paper.items() if key not in free}
         ours = cell.model_dump(mode="json")
-        known = cell.key in self.runs or cell.key in self.variants
+        usual = flatten({"split": Split().model_dump(mode="json")})
+        known = self.knows(cell.key)
         pairs: dict[str, tuple[Any, Any]] = {}
         if not known and cell.dataset not in self.datasets:
             pairs["dataset"] = ", ".join(self.datasets.values()), cell.dataset
@@ -296,10 +326,18 @@ class Paper(Frozen):
             pairs["run"] = "not in the document", cell.key
         pairs |= {key: (json.loads(json.dumps(value)), _at(ours, key)) for key, value in paper.items()}
         for key, value in flatten(ours).items() if known else ():
-            said = any(key == name or key.startswith(f"{name}.") for name in (*paper, *FREE_KEYS))
-            if not said and value is not None:
+            said = any(key == name or key.startswith(f"{name}.") for name in (*paper, *free))
+            if not said and value is not None and value != usual.get(key):
                 pairs[key] = ABSENT, value
         return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _overridden(paper: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """``paper`` with ``values`` in place of what stood there; a mapping replaces all that stood under its key."""
+    for name, value in values.items():
+        kept = {key: old for key, old in paper.items() if key != name and not key.startswith(f"{name}.")}
+        paper = kept | flatten({name: value})
+    return paper
 
 
 def _at(tree: Any, key: str) -> Any:
@@ -343,41 +381,6 @@ def load_paper(folder: Path) -> Paper:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise StageError(f"{path}: key '{key}': {first['msg'].removeprefix('Value error, ')}; correct it.") from None
-
-
-def load_claims(path: Path, paper: Paper) -> list[Claim]:
-    """Read and check a claims.csv, in file order; a :class:`StageError` names the line and the column that is wrong."""
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            reader = csv.DictReader(stream)
-            missing = [name for name in Claim.model_fields if name not in (reader.fieldnames or [])]
-            if missing:
-                raise StageError(f"{path}: column {missing[0]} is missing; expected {','.join(Claim.model_fields)}.")
-            lines = [(reader.line_num, row) for row in reader]
-    except FileNotFoundError:
-        raise StageError(f"{path} is missing; restore it with `git checkout {path}`.") from None
-    claims: dict[str, Claim] = {}
-    for number, row in lines:
-        claim = _claim(f"{path}, line {number}", row, paper)
-        if claim.id in claims:
-            raise StageError(f"{path}, line {number}: id '{claim.id}' occurs twice; give every claim its own.")
-        claims[claim.id] = claim
-    return list(claims.values())
-
-
-def _claim(where: str, row: dict[str, Any], paper: Paper) -> Claim:
-    try:
-        claim = Claim.model_validate(row)
-    except ValidationError as error:
-        first = error.errors()[0]
-        column = f"column {first['loc'][0]}, '{first['input']}': " if first["loc"] else ""
-        raise StageError(f"{where}: {column}{first['msg'].removeprefix('Value error, ')}; correct it.") from None
-    tables = [table.id for table in paper.tables]
-    runs = {**paper.runs, **paper.variants}
-    for kind, name, known in (("table", claim.table, tables), ("run", claim.run, runs)):
-        if name is not None and name not in known:
-            raise StageError(f"{where}: unknown {kind} '{name}'; expected one of {', '.join(known)}.")
-    return claim
 
 
 def load_author_log(folder: Path) -> pd.DataFrame:

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from stages.errors import StageError
+from stages.recipe import Fraction, Frozen, Positive, Recipe, Seeds
 
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[int, Field(gt=0)]
 Option = bool | int | float | str
-Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
-
-
-class Frozen(BaseModel):
-    """Immutable; unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class NoisyCopies(Frozen):
@@ -40,7 +34,12 @@ class Split(Frozen):
     training with a seed uses the draw of that seed, and all splits of one source share their draws.
 
     ``source``: the dataset whose images are taken, when it is not the one that the split is named after. ``folder``:
-    the image folder (train/<class>/*.png, test/<class>/*.png; relative to the home) of a dataset of the user's own.
+    the image folder (train/<class>/*.png, test/<class>/*.png; relative to the home) of a dataset of the user's own;
+    ``store: files`` leaves its images where they are and decodes them batch by batch.
+
+    ``labels: as_published`` repeats two mistakes of the document gunn, last of all. The test images get the labels of
+    the first training images. And the target of every image is its one-hot row without the first column, so that label
+    0 has an all-zero target, which adds nothing to a loss and which Keras's accuracy takes for the new label 0.
     """
 
     source: str | None = None
@@ -48,9 +47,11 @@ class Split(Frozen):
     classes: tuple[int, ...] | None = None
     train_first: Positive | None = None
     test_first: Positive | None = None
-    fractions: dict[int, Fraction] = {}
+    fractions: dict[int, Fraction] = {}  # noqa: RUF012
     noisy_copies: NoisyCopies | None = None
     seeds: Seeds = (0,)
+    labels: Literal["correct", "as_published"] = "correct"
+    store: Literal["arrays", "files"] = "arrays"
 
     @property
     def random(self) -> bool:
@@ -61,12 +62,14 @@ class Split(Frozen):
 class Transform(Frozen):
     """What happens to an image on its way into a model.
 
-    ``resize``: side in pixels, by PIL, bilinear, on uint8. ``crop_padding``: zero padding in pixels before a random
-    crop back to size (training only; 0 does nothing). ``flip``: random horizontal flip (training only).
+    ``resize``: side in pixels, by PIL, bilinear, on uint8. ``crop``: side of the square that is cut out, at random in
+    training, from the centre in evaluation. ``crop_padding``: zero padding in pixels before a random crop, back to size
+    where there is no ``crop`` (training only; 0 does nothing). ``flip``: random horizontal flip (training only).
     ``mean``, ``std``: per channel, in the pixel scale 0..1.
     """
 
     resize: Positive | None = None
+    crop: Positive | None = None
     crop_padding: Annotated[int, Field(ge=0)] = 0
     flip: bool = False
     mean: tuple[float, ...]
@@ -77,99 +80,6 @@ class Transform(Frozen):
         if len(self.mean) != len(self.std):
             raise ValueError("mean and std need one entry per channel each")
         return self
-
-
-class Sgd(Frozen):
-    """Stochastic gradient descent, as torch.optim.SGD defines it."""
-
-    name: Literal["sgd"]
-    lr: Annotated[float, Field(gt=0)]
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    nesterov: bool = False
-
-
-class Adam(Frozen):
-    """Adam, as torch.optim.Adam defines it, with its usual betas."""
-
-    name: Literal["adam"]
-    lr: Annotated[float, Field(gt=0)]
-    eps: Annotated[float, Field(gt=0)] = 1e-8
-
-
-class WarmupMilestones(Frozen):
-    """lr * gamma**(milestones passed), and * (1 - exp(-(epoch + 1) / warmup_period)) in the first ``warmup_epochs``."""
-
-    name: Literal["warmup_milestones"]
-    warmup_epochs: Annotated[int, Field(ge=0)]
-    warmup_period: Annotated[float, Field(gt=0)]
-    milestones: tuple[Positive, ...]
-    gamma: Annotated[float, Field(gt=0)]
-
-
-class Steps(Frozen):
-    """lr * gamma**(epoch // period), as torch.optim.lr_scheduler.StepLR."""
-
-    name: Literal["steps"]
-    period: Positive
-    gamma: Annotated[float, Field(gt=0)]
-
-
-class CrossEntropy(Frozen):
-    """Mean cross-entropy. ``class_weights: balanced`` weighs a class by 1 / its share of the training images."""
-
-    name: Literal["cross_entropy"] = "cross_entropy"
-    class_weights: Literal["none", "balanced"] = "none"
-
-
-class Focal(Frozen):
-    """Focal loss (Lin et al., 2017), without class weights. Below gamma 1 its gradient has no bound."""
-
-    name: Literal["focal"]
-    gamma: Annotated[float, Field(ge=1)]
-
-
-class LogitAdjusted(Frozen):
-    """Cross-entropy of logits + tau * log(share of the class among the training images) (Menon et al., 2021)."""
-
-    name: Literal["logit_adjusted"]
-    tau: Annotated[float, Field(gt=0)]
-
-
-class Irm(Frozen):
-    """A penalty of invariant risk minimisation, ``weight`` times.
-
-    ``environments``: ``same_batch`` takes a batch for one environment, ``split_half`` does so by the product of two
-    halves, ``copies`` has two: images as they are, and noisy copies.
-    """
-
-    environments: Literal["same_batch", "split_half", "copies"]
-    weight: Annotated[float, Field(gt=0)]
-
-
-class Objective(Frozen):
-    """What a training step minimises; see :mod:`stages.objectives`."""
-
-    loss: Annotated[CrossEntropy | Focal | LogitAdjusted, Field(discriminator="name")] = CrossEntropy()
-    irm: Irm | None = None
-
-
-class Recipe(Frozen):
-    """How a model is trained. Every seed is trained alike, from its own initialisation and order.
-
-    ``sampling``: ``shuffled`` takes every image once per epoch; ``balanced`` draws as many with replacement, each class
-    equally often on average.
-    """
-
-    seeds: Seeds
-    epochs: Positive
-    batch_size: Positive
-    test_batch_size: Positive
-    drop_last: bool
-    optimizer: Annotated[Sgd | Adam, Field(discriminator="name")]
-    schedule: Annotated[WarmupMilestones | Steps, Field(discriminator="name")]
-    objective: Objective = Objective()
-    sampling: Literal["shuffled", "balanced"] = "shuffled"
 
 
 class Compute(Frozen):
@@ -199,7 +109,7 @@ class Model(Frozen):
 
     file: str
     name: str
-    options: dict[str, Option] = {}
+    options: dict[str, Option] = {}  # noqa: RUF012
 
 
 class Run(Frozen):
@@ -214,16 +124,67 @@ class Run(Frozen):
     model: Model
     transform: str
     recipe: str
-    changes: dict[str, Any] = {}
+    changes: dict[str, Any] = {}  # noqa: RUF012
+
+
+class Variation(Frozen):
+    """What a cell of a study has of its own.
+
+    ``name``: another model of the same file, with ``options`` for all of its options; without it, ``options`` replaces
+    some of the study's. ``changes`` adds to the study's.
+    """
+
+    name: str | None = None
+    options: dict[str, Option] = {}  # noqa: RUF012
+    changes: dict[str, Any] = {}  # noqa: RUF012
+
+
+class Study(Run):
+    """Runs that differ in their model or a few settings, trained one after another by one process.
+
+    ``cells``: each by its name. ``grid``: options of the model and the values that they take; every combination is a
+    cell, called after the study and its values: sensitivity-3-64.
+    """
+
+    cells: dict[str, Variation] = {}  # noqa: RUF012
+    grid: dict[str, tuple[Option, ...]] = {}  # noqa: RUF012
+
+    def runs(self, key: str) -> dict[str, Run]:
+        """Its cells by their names, as runs; ``key``: the study's own."""
+        cells = dict(self.cells)
+        for values in product(*self.grid.values()) if self.grid else ():
+            name = "-".join([key, *(str(value).lower() for value in values)])
+            cells[name] = Variation(options=dict(zip(self.grid, values, strict=True)))
+        return {name: self._run(cell) for name, cell in cells.items()}
+
+    def _run(self, cell: Variation) -> Run:
+        options = cell.options if cell.name else {**self.model.options, **cell.options}
+        model = Model(file=self.model.file, name=cell.name or self.model.name, options=options)
+        shared = {name: getattr(self, name) for name in ("paper", "data", "transform", "recipe")}
+        return Run(**shared, model=model, changes={**self.changes, **cell.changes})
+
+
+class Explanation(Frozen):
+    """Which saliency maps are made: of the run's first seed, on the first ``images`` of its test set.
+
+    ``data`` and ``weights`` (a folder in ``runs/``) are those of the run; DVC has to know them. ``steps``: in how many
+    steps pixels are deleted or inserted.
+    """
+
+    data: str
+    weights: str
+    images: Positive
+    steps: Positive
 
 
 class Cell(Frozen):
     """One thing to train: everything that decides its numbers, apart from code, data and machine.
 
-    ``dataset``: the name of its split, whose ``source`` is always given.
+    ``study``: the one that it belongs to, if it does. ``dataset``: the name of its split, whose ``source`` is given.
     """
 
     key: str
+    study: str | None = None
     paper: str
     dataset: str
     architecture: str
@@ -234,7 +195,7 @@ class Cell(Frozen):
 
 
 class Params(Frozen):
-    """The whole of params.yaml."""
+    """The whole of params.yaml. ``folders``: datasets of the user's own that runs need, beside those of the grid."""
 
     root: str
     home: str
@@ -243,11 +204,14 @@ class Params(Frozen):
     depth: Annotated[int, Field(ge=4)]
     grid: Grid
     data: dict[str, Split]
+    folders: dict[str, None] = {}  # noqa: RUF012
     recurnets: RecurNets
     subsets: dict[str, Split]
     transforms: dict[str, Transform]
     recipes: dict[str, Recipe]
     runs: dict[str, Run]
+    studies: dict[str, Study]
+    explanations: dict[str, Explanation]
     compute: Compute
 
     @model_validator(mode="after")
@@ -256,16 +220,32 @@ class Params(Frozen):
             _known("dataset", name, self.data, "data")
             _known("dataset", name, self.recurnets.transforms, "recurnets.transforms")
         _known("architecture", self.architecture, self.recurnets.models, "recurnets.models")
+        for name in self.folders:
+            _known("folders", name, self.data, "data")
         for name, subset in self.subsets.items():
             if name in self.data:
                 raise ValueError(f"subsets.{name}: data has a split of this name; give it another")
             _known(f"subsets.{name}.source", subset.source or name, self.data, "data")
-        for key in self.runs:
-            self._check_run(key)
+        names = Counter([*self.runs, *self.studies, *(key for name, s in self.studies.items() for key in s.runs(name))])
+        if twice := [name for name, count in names.items() if count > 1]:
+            raise ValueError(f"two runs or studies are called '{twice[0]}'; give every one a name of its own")
+        for key, run in self.named.items():
+            self._check_run(key, run)
+        for key, explained in self.explanations.items():
+            _known("explanations", key, self.named, "runs and studies")
+            if explained.data != self.named[key].data:
+                raise ValueError(f"explanations.{key}.data: {key} is of {self.named[key].data}, not {explained.data}")
         return self
 
-    def _check_run(self, key: str) -> None:
-        run = self.runs[key]
+    @property
+    def named(self) -> dict[str, Run]:
+        """Every run that has a name, those of studies included."""
+        return {
+            **self.runs,
+            **{key: run for name, study in self.studies.items() for key, run in study.runs(name).items()},
+        }
+
+    def _check_run(self, key: str, run: Run) -> None:
         splits = {**self.data, **self.subsets}
         _known(f"runs.{key}.data", run.data, splits, "data and subsets")
         _known(f"runs.{key}.transform", run.transform, self.transforms, "transforms")
@@ -289,15 +269,17 @@ class Params(Frozen):
         return splits[name].model_copy(update={"source": splits[name].source or name})
 
     def cell(self, key: str) -> Cell:
-        """The cell called ``key``: a run's name, or dataset-architecture-depth of the recurnets grid.
+        """The cell called ``key``: the name of a run, also of a study, or dataset-architecture-depth of recurnets.
 
         A :class:`StageError` names an unknown one.
         """
-        if key not in self.runs:
+        named = self.named
+        if key not in named:
             return self._grid_cell(key)
-        run = self.runs[key]
+        run = named[key]
         return Cell(
             key=key,
+            study=next((name for name, study in self.studies.items() if key in study.runs(name)), None),
             paper=run.paper,
             dataset=run.data,
             architecture=run.model.name,
@@ -307,13 +289,17 @@ class Params(Frozen):
             recipe=self._recipe(run),
         )
 
+    def cells(self, key: str) -> list[Cell]:
+        """The cell called ``key``, or all cells of the study of that name."""
+        return [self.cell(name) for name in self.studies[key].runs(key)] if key in self.studies else [self.cell(key)]
+
     def _grid_cell(self, key: str) -> Cell:
         grid = self.recurnets
         dataset, architecture, depth = (["", "", *key.rsplit("-", 2)])[-3:]
         if not depth.isdecimal() or architecture not in grid.models:
             raise StageError(
-                f"unknown cell '{key}': expected one of {', '.join(self.runs)}, or DATASET-ARCHITECTURE-DEPTH with an "
-                f"architecture of {', '.join(grid.models)}."
+                f"unknown cell '{key}': expected one of {', '.join([*self.named, *self.studies])}, or "
+                f"DATASET-ARCHITECTURE-DEPTH with an architecture of {', '.join(grid.models)}."
             )
         if dataset not in self.data or dataset not in grid.transforms:
             raise StageError(f"unknown dataset '{dataset}': params.yaml has {', '.join(grid.transforms)}.")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 
 from stages.beside import FULL, NOT_RUN, Beside, Row
-from stages.papers import Comparison, Statement, Sweep
+from stages.papers import Comparison, Grid, Iterations, Statement, Sweep
 from stages.results import CellResult
 from stages.statistics import Estimate, over_seeds, paired_difference
 
@@ -17,8 +18,11 @@ STATEMENT_COLUMNS = (
 COMPARISON_COLUMNS = (
     "run", "title", "scale", "seeds", "parameters", "macs",
     "test_accuracy", "test_f1_macro", "labels_accuracy", "gain", "low", "high",
+    "train_images_per_second", "test_images_per_second",
 )  # fmt: skip
 SWEEP_COLUMNS = ("point", "run", "scale", "seeds", "labels_accuracy", "test_accuracy", "test_f1_macro")
+GRID_COLUMNS = ("key", "row", "column", "scale", "seeds", "parameters", "macs", "test_accuracy")
+ITERATION_COLUMNS = ("key", "title", "dataset", "scale", "trained", "iterations", "test_accuracy", "state_change")
 
 
 def statement_rows(beside: Beside) -> list[Row]:
@@ -53,18 +57,24 @@ def comparison_rows(beside: Beside, comparison: Comparison) -> list[Row]:
     baseline = beside.ours.get(comparison.baseline)
     titles = {**beside.paper.runs, **beside.paper.variants}
     rows = []
-    for run in dict.fromkeys([comparison.baseline, *comparison.runs]):
-        row: Row = {"run": run, "title": titles[run], "scale": beside.scale(run)}
+    listed = [run for pattern in comparison.runs for run in _matching(pattern, beside)]
+    for run in dict.fromkeys([comparison.baseline, *listed]):
+        row: Row = {"run": run, "title": titles.get(run, run), "scale": beside.scale(run)}
         if (result := beside.ours.get(run)) is not None:
+            row |= {"title": beside.paper.run_title(result.cell)}
             row |= {metric: result.mean(metric) for metric in ("test_accuracy", "test_f1_macro")}
             row |= {"labels_accuracy": accuracy_on(result, comparison.labels)}
             row |= {"seeds": len(result.cell.recipe.seeds)}
-            row |= {"parameters": result.metrics.parameters, "macs": result.metrics.macs}
+            row |= {"parameters": result.metrics.parameters, "macs": result.metrics.macs, **result.throughput()}
             if baseline is not None and run != comparison.baseline:
                 apart = gain(result, baseline, comparison.labels)
                 row |= {"gain": apart.mean, "low": apart.low, "high": apart.high}
         rows.append(row)
     return rows
+
+
+def _matching(pattern: str, beside: Beside) -> list[str]:
+    return [run for run in beside.ours if fnmatchcase(run, pattern)] if "*" in pattern else [pattern]
 
 
 def sweep_rows(beside: Beside, sweep: Sweep) -> list[Row]:
@@ -76,6 +86,45 @@ def sweep_rows(beside: Beside, sweep: Sweep) -> list[Row]:
             row |= {metric: result.mean(metric) for metric in ("test_accuracy", "test_f1_macro")}
             row |= {"labels_accuracy": accuracy_on(result, sweep.labels), "seeds": len(result.cell.recipe.seeds)}
         rows.append(row)
+    return rows
+
+
+def grid_rows(beside: Beside, grid: Grid) -> list[Row]:
+    """What was run of a study's grid; columns :data:`GRID_COLUMNS`."""
+    return [
+        {
+            "key": key,
+            "row": result.cell.options[grid.rows],
+            "column": result.cell.options[grid.columns],
+            "scale": beside.scale(key),
+            "seeds": len(result.cell.recipe.seeds),
+            "parameters": result.metrics.parameters,
+            "macs": result.metrics.macs,
+            "test_accuracy": result.mean("test_accuracy"),
+        }
+        for key, result in beside.ours.items()
+        if result.cell.study == grid.study
+    ]
+
+
+def iteration_rows(beside: Beside, wanted: Iterations) -> list[Row]:
+    """Accuracy and change of the state by iterations, means over the seeds; columns :data:`ITERATION_COLUMNS`."""
+    rows: list[Row] = []
+    for key, result in beside.ours.items():
+        if not any(fnmatchcase(key, pattern) for pattern in wanted.runs) or result.iterations.empty:
+            continue
+        about = {
+            "key": key,
+            "title": beside.paper.run_title(result.cell),
+            "dataset": result.cell.dataset,
+            "scale": beside.scale(key),
+            "trained": int(result.cell.options[wanted.trained]) - wanted.offset,
+        }
+        means = result.iterations.groupby("iterations")[["accuracy", "state_change"]].mean()
+        rows += [
+            {**about, "iterations": number, "test_accuracy": accuracy, "state_change": change}
+            for number, accuracy, change in means.itertuples()
+        ]
     return rows
 
 

@@ -11,6 +11,7 @@ import jinja2
 from markupsafe import Markup
 
 from stages.beside import CELL_COLUMNS, CLAIM_COLUMNS, DIFFERENCE_COLUMNS, HEADLINE_COLUMNS
+from stages.drawer import Drawer, FigureView, Row, read_rows
 from stages.errors import run_stage
 from stages.files import atomic_folder, read_json, write_text
 from stages.layout import Layout
@@ -18,16 +19,15 @@ from stages.papers import PAPERS, ChartGroup, Comparison, Paper, load_author_cos
 from stages.params import Params, load_params
 from stages.relations import COMPARISON_COLUMNS, STATEMENT_COLUMNS
 from stages.results import Results, read_results
+from stages.sizes import SIZE_COLUMNS
 from stages.svg import FOREGROUND, GRID, SERIES, SOFT
 from stages.views import (
-    Drawer,
-    FigureView,
+    MapsView,
     PublishedTable,
-    Row,
     SampleView,
+    maps,
     matrix,
     published_tables,
-    read_rows,
     revision,
     samples,
 )  # fmt: skip
@@ -74,6 +74,11 @@ def millions(value: str) -> str:
     return f"{int(value) / 1e6:,.1f}".replace(",", "\u202f")
 
 
+def rate(value: str) -> str:
+    """Something per second, to three digits."""
+    return count(round(float(f"{float(value):.3g}"))) if value else MISSING
+
+
 def duration(seconds: float | str) -> str:
     """Seconds in the unit that suits them."""
     number = float(seconds)
@@ -102,7 +107,7 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (fraction, measured, signed, points, epochs, count, millions, duration, inline, slug)
+    filters = (fraction, measured, signed, points, epochs, count, millions, rate, duration, inline, slug)
     made.filters |= {f.__name__: f for f in filters}
     return made
 
@@ -125,11 +130,16 @@ class PaperView:
     charts: list[tuple[ChartGroup, list[FigureView]]]
     own: list[FigureView]
     sweeps: list[FigureView]
+    grids: list[FigureView]
+    iterations: list[FigureView]
+    maps: list[MapsView]
+    sizes: list[Row]
 
     @property
     def figures(self) -> list[FigureView]:
         """All figures that are drawn."""
-        return [*self.diagrams, *(f for _, group in self.charts for f in group), *self.own, *self.sweeps]
+        charts = [figure for _, group in self.charts for figure in group]
+        return [*self.diagrams, *charts, *self.own, *self.sweeps, *self.grids, *self.iterations]
 
     def title_of(self, split: str) -> str:
         """A split's name as the document writes it."""
@@ -158,6 +168,10 @@ def view(layout: Layout, paper: Paper, results: Results) -> PaperView:
         charts=list(zip(paper.charts, drawer.charts(), strict=True)),
         own=drawer.own_charts(),
         sweeps=drawer.sweeps(tables),
+        grids=drawer.grids(tables),
+        iterations=drawer.iterations(tables),
+        maps=maps(paper, layout),
+        sizes=read_rows(tables / "sizes.csv", SIZE_COLUMNS) if paper.sizes else [],
     )
 
 

@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from stages.errors import StageError
 from stages.files import read_json
 from stages.layout import Layout
-from stages.params import Cell, Fraction, Params, Positive
+from stages.params import Cell, Params
+from stages.recipe import Fraction, Positive
 from stages.tables import REMAKE, numeric, read_csv
 
 SCORES = (
@@ -94,7 +95,8 @@ class CellResult:
     """One trained and evaluated cell.
 
     ``curves`` and ``timing`` (seconds): a row per seed and epoch (from 0); ``class_curves``: per seed, epoch and label;
-    ``predicted``: a row per test image, its label ``true`` and what ``seed-<n>`` predicts; ``composition``: images of
+    ``predicted``: a row per test image, its label ``true`` and what ``seed-<n>`` predicts; ``iterations``: see
+    :mod:`stages.evaluate`; ``composition``: images of
     its split by part and label, None where the table is missing.
     """
 
@@ -106,6 +108,7 @@ class CellResult:
     class_curves: pd.DataFrame
     timing: pd.DataFrame
     predicted: pd.DataFrame
+    iterations: pd.DataFrame
     composition: pd.DataFrame | None
 
     def values(self, metric: str) -> tuple[float, ...]:
@@ -122,6 +125,9 @@ class CellResult:
         if match := re.fullmatch(r"(train|test)_recall_(\d+)", metric):
             table = self.class_curves[self.class_curves["label"] == int(match[2])]
             return self._last(table, f"{match[1]}_recall")
+        if metric.startswith("best_train_"):
+            best = self.curves.loc[self.curves.groupby("seed")["train_accuracy"].idxmax()].set_index("seed")
+            return tuple(float(best[metric.removeprefix("best_")][seed]) for seed in self.cell.recipe.seeds)
         if metric.startswith("test_"):
             return tuple(getattr(seed, metric.removeprefix("test_")) for seed in self.metrics.seeds)
         return self._last(self.curves, metric)
@@ -145,6 +151,15 @@ class CellResult:
     def seconds(self) -> float:
         """Seconds spent on training and testing, all seeds together."""
         return float(self.timing["train_seconds"].sum() + self.timing["test_seconds"].sum())
+
+    def throughput(self) -> dict[str, float | None]:
+        """Images per second in training and in testing, over all epochs; None where the split is not tabulated."""
+        epochs = len(self.timing)
+        test = self.metrics.test_images * epochs / float(self.timing["test_seconds"].sum())
+        if self.composition is None:
+            return {"train_images_per_second": None, "test_images_per_second": test}
+        train = self.values("train_images")[0] * epochs / float(self.timing["train_seconds"].sum())
+        return {"train_images_per_second": train, "test_images_per_second": test}
 
     def _last(self, table: pd.DataFrame, column: str) -> tuple[float, ...]:
         last = table[table["epoch"] == self.cell.recipe.epochs - 1].set_index("seed")[column]
@@ -177,21 +192,21 @@ def read_results(layout: Layout, params: Params) -> Results:
     cells: list[CellResult] = []
     stale: list[str] = []
     unevaluated: list[str] = []
-    for path in sorted(layout.results("*").parent.glob("*/run.json")):
+    for path in layout.trained:
         key = path.parent.name
         run = _parse(Run, path)
         cell = _current_cell(run, params)
-        if cell is None or cell.key != key:
+        if cell is None or layout.training(cell) != path.parent:
             stale.append(key)
-        elif not _evaluated(path.parent, cell):
+        elif not _evaluated(layout, cell):
             unevaluated.append(key)
         else:
             cells.append(_read_cell(layout, run, cell))
-    datasets, architectures, runs = list(params.data), list(params.recurnets.models), list(params.runs)
+    datasets, architectures, runs = list(params.data), list(params.recurnets.models), list(params.named)
 
     def order(result: CellResult) -> tuple[int, int, int, int]:
         cell = result.cell
-        if cell.key in params.runs:
+        if cell.key in runs:
             return len(datasets), 0, 0, runs.index(cell.key)
         return datasets.index(cell.dataset), architectures.index(cell.architecture), int(cell.options["depth"]), 0
 
@@ -200,13 +215,14 @@ def read_results(layout: Layout, params: Params) -> Results:
 
 def read_cell(layout: Layout, params: Params, cell: Cell) -> CellResult:
     """Read one cell and nothing else; a :class:`StageError` if it is missing, stale, not evaluated or damaged."""
-    folder = layout.results(cell.key)
+    folder = layout.training(cell)
     run = _parse(Run, folder / "run.json")
     if _current_cell(run, params) != cell:
         raise StageError(f"{folder / 'run.json'} is of a run with other parameters; run `dvc repro` to train it anew.")
-    if not _evaluated(folder, cell):
+    if not _evaluated(layout, cell):
         raise StageError(
-            f"{folder / 'metrics.json'} is missing or of other seeds; run `dvc repro` to evaluate the cell."
+            f"{layout.evaluation(cell) / 'metrics.json'} is missing or of other seeds; "
+            "run `dvc repro` to evaluate the cell."
         )
     return _read_cell(layout, run, cell)
 
@@ -217,30 +233,34 @@ def _current_cell(run: Run, params: Params) -> Cell | None:
         cell = params.cell(str(run.cell.get("key")))
     except StageError:
         return None
-    return cell if cell.model_dump(mode="json") == run.cell else None
+    try:
+        return cell if Cell.model_validate(run.cell) == cell else None  # a key that is new since then has its default
+    except ValidationError:
+        return None
 
 
-def _evaluated(folder: Path, cell: Cell) -> bool:
+def _evaluated(layout: Layout, cell: Cell) -> bool:
     """Whether there are metrics of exactly the cell's seeds (a run that gained a seed still has its old ones)."""
-    path = folder / "metrics.json"
+    path = layout.evaluation(cell) / "metrics.json"
     return path.is_file() and tuple(seed.seed for seed in _parse(Metrics, path).seeds) == cell.recipe.seeds
 
 
 def _read_cell(layout: Layout, run: Run, cell: Cell) -> CellResult:
-    folder = layout.results(cell.key)
+    trained, evaluated = layout.training(cell), layout.evaluation(cell)
     composition = layout.composition(cell.dataset) / "composition.csv"
-    metrics = _parse(Metrics, folder / "metrics.json")
+    metrics = _parse(Metrics, evaluated / "metrics.json")
     seeds, epochs = cell.recipe.seeds, range(cell.recipe.epochs)
     labels = range(metrics.classes)
     return CellResult(
         cell=cell,
         run=run,
         metrics=metrics,
-        environment=_parse(Environment, folder / "environment.json"),
-        curves=_complete(folder / "curves.csv", CURVE_COLUMNS, seeds, epochs),
-        class_curves=_complete(folder / "class_curves.csv", CLASS_CURVE_COLUMNS, seeds, epochs, labels),
-        timing=_complete(folder / "timing.csv", TIMING_COLUMNS, seeds, epochs),
-        predicted=_predicted(folder / "predicted.csv", cell, metrics.test_images),
+        environment=_parse(Environment, trained / "environment.json"),
+        curves=_complete(trained / "curves.csv", CURVE_COLUMNS, seeds, epochs),
+        class_curves=_complete(trained / "class_curves.csv", CLASS_CURVE_COLUMNS, seeds, epochs, labels),
+        timing=_complete(trained / "timing.csv", TIMING_COLUMNS, seeds, epochs),
+        iterations=_iterated(evaluated / "iterations.csv"),
+        predicted=_predicted(evaluated / "predicted.csv", cell, metrics.test_images),
         composition=read_csv(composition, COMPOSITION_COLUMNS) if composition.is_file() else None,
     )
 
@@ -257,6 +277,13 @@ def _complete(path: Path, columns: tuple[str, ...], *ranges: Iterable[int]) -> p
             f"{REMAKE}."
         )
     return table
+
+
+def _iterated(path: Path) -> pd.DataFrame:
+    """The table of iterations; empty for a model without, and for results older than the table."""
+    columns = ("seed", "iterations", "accuracy", "state_change")
+    table = read_csv(path, columns) if path.is_file() else pd.DataFrame(columns=columns)
+    return table if table.empty else numeric(table, path, columns[:3])
 
 
 def _predicted(path: Path, cell: Cell, images: int) -> pd.DataFrame:

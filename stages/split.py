@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import csv
 import math
+import shutil
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -18,11 +19,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.arrays import PARTS, Draw, Part, SplitData, array_files, noise
+from stages.arrays import PARTS, Draw, ImageFiles, Part, SplitData, array_files, noise
 from stages.datasets import DATASETS, Source, read_official
 from stages.errors import StageError, run_stage
 from stages.files import atomic_folder, sha256, sha256_of, write_json
-from stages.folders import read_image_folder
+from stages.folders import MANIFEST, list_image_folder, read_image_folder
 from stages.layout import Layout
 from stages.params import Params, Split, load_params
 from stages.sheets import COLUMNS, ROWS, write_sheet
@@ -32,14 +33,16 @@ from stages.streams import numpy_stream
 def read_source(layout: Layout, params: Params, name: str) -> Source:
     """The official images that the split ``name`` is made of; a :class:`StageError` names a key that is wrong."""
     dataset = params.split(name).source or name
-    folder = params.data[dataset].folder if dataset in params.data else None
+    about = params.data.get(dataset, Split())
+    folder = about.folder
     if dataset in DATASETS and folder is None:
         return read_official(dataset, layout.raw(dataset))
     if dataset in DATASETS:
         raise StageError(f"data.{dataset}.folder: {dataset} is an official dataset; give your own another name.")
     if folder is None:
         raise StageError(f"data.{name}: '{dataset}' is none of {', '.join(DATASETS)}, and has no `folder` of images.")
-    return read_image_folder(layout.home / folder, layout.raw(dataset))
+    read = list_image_folder if about.store == "files" else read_image_folder
+    return read(layout.home / folder, layout.raw(dataset))
 
 
 def make_split(name: str, split: Split, source: Source) -> SplitData:
@@ -64,14 +67,20 @@ def make_split(name: str, split: Split, source: Source) -> SplitData:
             raise StageError(f"data.{name} leaves no image in the {part} part; keep at least one.")
     # Labels keep their numbers, so a model needs as many outputs as the highest of them.
     classes = source.classes if split.classes is None else source.classes[: max(split.classes) + 1]
-    return SplitData(
-        name,
-        classes,
-        Part(source.train.images[pool], source.train.labels[pool]),
-        Part(source.test.images[kept["test"]], source.test.labels[kept["test"]]),
-        {seed: Draw(np.searchsorted(pool, draw.index), draw.sigma) for seed, draw in drawn.items()},
-        digest="",
-    )
+    train = Part(source.train.images[pool], source.train.labels[pool])
+    test = Part(source.test.images[kept["test"]], source.test.labels[kept["test"]])
+    if split.labels == "as_published":
+        # Target columns 1 to n instead of 0 to n - 1 are called by the classes that they stand for.
+        classes = source.classes[1 : len(classes) + 1]
+        test = _as_published(Part(test.images, source.train.labels[kept["train"][: len(test.labels)]]))
+        train = _as_published(train)
+    draws = {seed: Draw(np.searchsorted(pool, draw.index), draw.sigma) for seed, draw in drawn.items()}
+    return SplitData(name, classes, train, test, draws, digest="")
+
+
+def _as_published(part: Part) -> Part:
+    """One-hot rows without their first column: the label that Keras's accuracy sees, and the sum of the row."""
+    return Part(part.images, np.maximum(part.labels - 1, 0), importance=(part.labels > 0).astype(np.float32))
 
 
 def _check_labels(name: str, split: Split, classes: int) -> None:
@@ -116,12 +125,24 @@ def _thin_out(split: Split, seed: int, labels: NDArray[np.int64], kept: NDArray[
     return np.setdiff1d(kept, np.concatenate(dropped)) if dropped else kept
 
 
-def write_split(target: Path, split: Split, content: SplitData) -> None:
-    """Write a split in the format of :mod:`stages.arrays`, all of it or nothing."""
+def write_split(target: Path, split: Split, content: SplitData, manifest: Path | None = None) -> None:
+    """Write a split in the format of :mod:`stages.arrays`, all of it or nothing.
+
+    ``manifest``: the hashes of images that stay in their files; a copy lies beside their names, so that the digest of
+    the split is one of their content, too.
+    """
     with atomic_folder(target) as folder:
         for name, part in zip(PARTS, (content.pool, content.test), strict=True):
-            np.save(folder / f"{name}_images.npy", np.ascontiguousarray(part.images))
+            if isinstance(part.images, ImageFiles):
+                lines = [str(part.images.folder), *part.images.names]
+                (folder / f"{name}_files.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+                if manifest is not None:
+                    shutil.copyfile(manifest, folder / "manifest_files.txt")
+            else:
+                np.save(folder / f"{name}_images.npy", np.ascontiguousarray(part.images))
             np.save(folder / f"{name}_labels.npy", part.labels)
+            if part.importance is not None:
+                np.save(folder / f"{name}_importance.npy", part.importance)
         for seed, draw in content.draws.items():
             np.save(folder / f"draw-{seed}_index.npy", draw.index)
             np.save(folder / f"draw-{seed}_sigma.npy", draw.sigma)
@@ -161,29 +182,38 @@ def write_composition(target: Path, split: Split, source: Source, content: Split
     The training part is that of the first seed.
     """
     train = _first_draw(split, content)
+    if split.labels == "as_published":
+        source = Source(source.classes[1:], _as_published(source.train), _as_published(source.test))
     with atomic_folder(target) as folder:
         with (folder / "composition.csv").open("w", encoding="utf-8", newline="") as stream:
             table = csv.writer(stream, lineterminator="\n")
             table.writerow(["part", "label", "class", "images", "clean", "noisy", "official"])
             table.writerows(composition(source, train, content.test))
         first = {label: np.flatnonzero(train.labels == label) for label in np.unique(train.labels)[:ROWS]}
-        rows = [(source.classes[label], train.images[index[:COLUMNS]]) for label, index in first.items()]
+        rows = [(content.classes[label], _shown(train, index[:COLUMNS])) for label, index in first.items()]
         write_sheet(folder / "samples.png", rows)
         if train.sigma is not None and train.sigma.any():
             write_sheet(folder / "noise.png", _noise_rows(split.seeds[0], source, train, train.sigma))
+
+
+def _shown(part: Part, index: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Images for a sheet; those that stay in their files at 64 pixels."""
+    if isinstance(part.images, ImageFiles):
+        return np.stack([part.images.read(one, 64) for one in index])
+    return part.images[index]
 
 
 def _noise_rows(
     seed: int, source: Source, train: Part, sigma: NDArray[np.float32]
 ) -> list[tuple[str, NDArray[np.uint8]]]:
     """Per copied label its first image, clean and with each noise, cut to the range that a sheet can show."""
-    drawn = noise(sigma, train.images.shape[1:], seed)
+    drawn = noise(sigma, train.array.shape[1:], seed)
     rows = []
     for label in np.unique(train.labels[sigma > 0])[:ROWS]:
         clean = np.flatnonzero((train.labels == label) & (sigma == 0))
         copies = np.flatnonzero((train.labels == label) & (sigma > 0))[:: len(clean)]
         shown = np.concatenate([clean[:1], copies])
-        pixels = train.images[shown] / 255 + drawn[shown]
+        pixels = train.array[shown] / 255 + drawn[shown]
         rows.append((source.classes[label], np.rint(pixels.clip(0, 1) * 255).astype(np.uint8)))
     return rows
 
@@ -199,7 +229,7 @@ def main() -> None:
     source = read_source(layout, params, arguments.name)
     split = params.split(arguments.name)
     content = make_split(arguments.name, split, source)
-    write_split(layout.data(arguments.name), split, content)
+    write_split(layout.data(arguments.name), split, content, manifest=layout.raw(split.source or "") / MANIFEST)
     write_composition(layout.composition(arguments.name), split, source, content)
     train, test = len(content.train(split.seeds[0]).labels), len(content.test.labels)
     print(f"{arguments.name}: {train} train, {test} test images", flush=True)

@@ -52,7 +52,7 @@ def compact(svg: str) -> str:
     Ids go because several figures share one HTML page; nothing refers to them once clip paths are gone (every curve
     lies within its axes).
     """
-    svg = svg[svg.index("<svg") :]
+    svg = _without_references(svg[svg.index("<svg") :])
     svg = re.sub(r"<metadata>.*?</metadata>|<defs>.*?</defs>|<!--.*?-->", "", svg, flags=re.DOTALL)
     svg = re.sub(r'<path [^>]*style="fill: none"/>', "", svg)
     svg = re.sub(r' (id|clip-path|xmlns:xlink|version)="[^"]*"', "", svg)
@@ -63,6 +63,16 @@ def compact(svg: str) -> str:
     while (fewer := re.sub(r"<g>\s*</g>|<g/>", "", svg)) != svg:
         svg = fewer
     return re.sub(r"\s*\n\s*", "\n", svg).strip() + "\n"
+
+
+def _without_references(svg: str) -> str:
+    """Markers, which Matplotlib defines once and refers to, drawn where they stand."""
+    shapes = dict(re.findall(r'<path id="([^"]+)" d="([^"]*)"', svg))
+
+    def drawn(match: re.Match[str]) -> str:
+        return f'<path d="{shapes[match[1]]}" transform="translate({match[2]} {match[3]})"{match[4]}/>'
+
+    return re.sub(r'<use xlink:href="#([^"]+)" x="([^"]+)" y="([^"]+)"([^>]*)/>', drawn, svg)
 
 
 def _short_path(path: str) -> str:

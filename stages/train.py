@@ -1,11 +1,12 @@
-"""Train one cell, every seed of it.
+"""Train one cell, every seed of it, or all cells of a study.
 
     python -m stages.train HOME KEY
 
 writes runs/<key>/weights/seed-<n>.safetensors with weights.json (the SHA-256 of each), and under results/runs/<key>/
 run.json (the cell, hashes of data and code), curves.csv (a row per seed and epoch), class_curves.csv (a row per seed,
 epoch and label), timing.csv and environment.json (what depends on the machine). KEY is the name of a run of
-HOME/params.yaml, or DATASET-ARCHITECTURE-DEPTH, a cell of the recurnets grid. An interrupted run continues from its
+HOME/params.yaml, or DATASET-ARCHITECTURE-DEPTH, a cell of the recurnets grid. For a study every cell's files lie in
+runs/studies/<study>/weights/<cell>/ and results/studies/<study>/training/<cell>/. An interrupted run continues from its
 last finished epoch.
 """
 
@@ -14,7 +15,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,17 @@ from stages.provenance import code_digest
 from stages.weights import save_weights
 
 
-def run(cell: Cell, compute: Compute, layout: Layout) -> None:
-    """Train ``cell`` on its split and write its outputs."""
+def run(cells: Sequence[Cell], compute: Compute, layout: Layout) -> None:
+    """Train every one of ``cells`` on its split and write its outputs.
+
+    What is finished keeps its checkpoints until all are, so that an interruption loses none of them.
+    """
+    for checkpoints in [train_cell(cell, compute, layout) for cell in cells]:
+        checkpoints.remove()
+
+
+def train_cell(cell: Cell, compute: Compute, layout: Layout) -> Checkpoints:
+    """Train ``cell`` and write its outputs; gives the checkpoints, to be removed when nothing depends on them."""
     check_cell(cell)
     split = read_split(layout.data(cell.dataset))
     device = choose_device(compute)
@@ -62,15 +72,15 @@ def run(cell: Cell, compute: Compute, layout: Layout) -> None:
         history.curves += grown.curves
         history.class_curves += grown.class_curves
         history.timing += grown.timing
-    save_weights(layout.weights(cell.key), models)
-    results = layout.results(cell.key)
+    save_weights(layout.weights(cell), models)
+    results = layout.training(cell)
     parameters = sum(p.numel() for p in models[cell.recipe.seeds[0]].parameters())
     write_json(results / "run.json", {**identity, "parameters": parameters})
     write_text(results / "curves.csv", _csv(history.curves))
     write_text(results / "class_curves.csv", _csv(history.class_curves))
     write_text(results / "timing.csv", _csv(history.timing))
     write_json(results / "environment.json", environment)
-    checkpoints.remove()
+    return checkpoints
 
 
 def check_cell(cell: Cell) -> None:
@@ -108,7 +118,7 @@ def _train_seed(
             )
 
         return train(
-            partial(build, cell.architecture, split.pool.images.shape[3], len(split.classes), cell.options),
+            partial(build, cell.architecture, split.pool.channels, len(split.classes), cell.options),
             train_images,
             test_images,
             cell.recipe,
@@ -129,15 +139,17 @@ def _csv(rows: list[dict[str, float]]) -> str:
     return text.getvalue()
 
 
-def cell_command(description: str | None, stage: Callable[[Cell, Compute, Layout], None]) -> None:
-    """The command line of a stage that works on one cell: HOME KEY."""
+def cell_command(description: str | None, stage: Callable[[Sequence[Cell], Compute, Layout], None]) -> None:
+    """The command line of a stage that works on a cell, or on those of a study: HOME KEY."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("home", type=Path, help="folder with params.yaml: . or full")
-    parser.add_argument("key", help="a run of params.yaml, or DATASET-ARCHITECTURE-DEPTH, say mnist-recurnet1-7")
+    parser.add_argument(
+        "key", help="a run or study of params.yaml, or DATASET-ARCHITECTURE-DEPTH, say mnist-recurnet1-7"
+    )
     arguments = parser.parse_args()
     layout = Layout(arguments.home)
     params = load_params(layout.params)
-    stage(params.cell(arguments.key), params.compute, layout)
+    stage(params.cells(arguments.key), params.compute, layout)
 
 
 def main() -> None:

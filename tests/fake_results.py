@@ -19,17 +19,18 @@ ENVIRONMENT = {
     "python": "3.12.0", "torch": "2.13.0", "device": "cpu", "device_name": "fake processor",
     "threads": 2, "platform": "fake platform",
 }  # fmt: skip
-CEILING = {"digits": 0.97, "mnist": 0.99, "svhn": 0.93, "cifar10": 0.85}
+CEILING = {"digits": 0.97, "mnist": 0.99, "svhn": 0.93, "cifar10": 0.85, "gunn": 0.9}
 IMAGES, CLASSES = 1000, 10
 
 
 def write_cells(home: Path, params: Params, keys: Iterable[str], *, evaluated: bool = True) -> None:
     """Write all result files of the cells called ``keys`` under ``home``/results."""
     for key in keys:
-        write_cell(Layout(home).results(key), params.cell(key), evaluated=evaluated)
+        write_cell(Layout(home), params.cell(key), evaluated=evaluated)
 
 
-def write_cell(folder: Path, cell: Cell, *, evaluated: bool = True) -> None:
+def write_cell(layout: Layout, cell: Cell, *, evaluated: bool = True) -> None:
+    folder = layout.training(cell)
     parameters = 135_178 if cell.architecture == "recurnet1" else 610_122
     depth = int(cell.options.get("depth", 4))
     write_json(folder / "run.json", {
@@ -47,6 +48,7 @@ def write_cell(folder: Path, cell: Cell, *, evaluated: bool = True) -> None:
     write_text(folder / "timing.csv", timing.to_csv(index=False))
     write_json(folder / "environment.json", ENVIRONMENT)
     if evaluated:
+        folder = layout.evaluation(cell)
         last = curves[curves["epoch"] == cell.recipe.epochs - 1]
         seeds = [{"seed": int(row["seed"]), **{s: row[f"test_{s}"] for s in SCORES}} for _, row in last.iterrows()]
         write_json(folder / "metrics.json", {
@@ -55,6 +57,7 @@ def write_cell(folder: Path, cell: Cell, *, evaluated: bool = True) -> None:
         })  # fmt: skip
         right = {seed["seed"]: round(seed["accuracy"] * IMAGES) for seed in seeds}
         write_text(folder / "predicted.csv", predicted(cell.key, right).to_csv(index=False))
+        write_text(folder / "iterations.csv", iterations(cell).to_csv(index=False))
 
 
 def predicted(key: str, right: dict[int, int]) -> pd.DataFrame:
@@ -65,6 +68,15 @@ def predicted(key: str, right: dict[int, int]) -> pd.DataFrame:
         wrong = numpy_stream("fake predictions", key, seed).permutation(IMAGES)[count:]
         columns[f"seed-{seed}"] = np.where(np.isin(np.arange(IMAGES), wrong), (true + 1) % CLASSES, true)
     return pd.DataFrame(columns)
+
+
+def iterations(cell: Cell) -> pd.DataFrame:
+    """Iterations 1 to 30 of networks that iterate a block."""
+    iterated = "depth" in cell.options or cell.options.get("iterations", 0)
+    number = np.arange(1, 31 if iterated else 1)
+    measured = {"iterations": number, "accuracy": 0.9 - 0.01 * number, "state_change": 1.0 / (1 + number)}
+    rows = [pd.DataFrame({"seed": seed, **measured}) for seed in cell.recipe.seeds]
+    return pd.concat(rows)
 
 
 def _curves(cell: Cell, seed: int) -> pd.DataFrame:

@@ -25,7 +25,7 @@ PARAMS = small_params()
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Layout:
     layout = Layout(tmp_path_factory.mktemp("there"))
     write_split(layout)
-    train.run(PARAMS.cell(KEY), Compute(device="cpu", threads=1), layout)
+    train.run([PARAMS.cell(KEY)], Compute(device="cpu", threads=1), layout)
     return layout
 
 
@@ -43,7 +43,7 @@ def here(tmp_path: Path) -> Layout:
 
 
 def files(layout: Layout) -> dict[str, bytes]:
-    folders = (layout.weights(KEY), layout.results(KEY))
+    folders = (layout.weights(PARAMS.cell(KEY)), layout.training(PARAMS.cell(KEY)))
     return {
         str(path.relative_to(layout.home)): path.read_bytes()
         for folder in folders
@@ -59,30 +59,30 @@ def test_what_was_trained_elsewhere_arrives_byte_by_byte(here: Layout, there: La
 
 
 def change_parameter(there: Layout) -> None:
-    path = there.results(KEY) / "run.json"
+    path = there.training(PARAMS.cell(KEY)) / "run.json"
     run = json.loads(path.read_text())
     run["cell"]["recipe"]["epochs"] = 200
     path.write_text(json.dumps(run))
 
 
 def change_code(there: Layout) -> None:
-    path = there.results(KEY) / "run.json"
+    path = there.training(PARAMS.cell(KEY)) / "run.json"
     path.write_text(re.sub('"code_sha256": "....', '"code_sha256": "0000', path.read_text()))
 
 
 def change_data(there: Layout) -> None:
-    path = there.results(KEY) / "run.json"
+    path = there.training(PARAMS.cell(KEY)) / "run.json"
     path.write_text(re.sub('"data_sha256": "....', '"data_sha256": "0000', path.read_text()))
 
 
 def flip_a_byte_of_the_weights(there: Layout) -> None:
-    path = there.weights(KEY) / "seed-0.safetensors"
+    path = there.weights(PARAMS.cell(KEY)) / "seed-0.safetensors"
     content = path.read_bytes()
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
 
 
 def lose_the_curves(there: Layout) -> None:
-    (there.results(KEY) / "curves.csv").unlink()
+    (there.training(PARAMS.cell(KEY)) / "curves.csv").unlink()
 
 
 @pytest.mark.parametrize(

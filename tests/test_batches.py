@@ -48,7 +48,7 @@ def test_crops_and_flips_are_those_of_a_plain_loop() -> None:
     source, padding = part(), 4
     images = load_images(source, transform(crop_padding=padding, flip=True), CPU, training=True, noise_seed=0)
     seen, flipped, corners = set(), 0, set()
-    for pixels, labels, _ in training_batches(images, RECIPE.model_copy(update={"batch_size": 5}), 0, 0):
+    for pixels, labels, *_ in training_batches(images, RECIPE.model_copy(update={"batch_size": 5}), 0, 0):
         for picture, label in zip(pixels, labels, strict=True):
             match = find(source, picture, padding)
             assert match is not None
@@ -125,7 +125,7 @@ def test_environments_tell_noisy_copies_apart_and_follow_their_images() -> None:
     source = part()
     images = load_images(Part(source.images, np.arange(20), sigma), transform(), CPU, training=True, noise_seed=0)
     batches = list(training_batches(images, RECIPE, 0, 0))
-    labels, environments = (torch.cat(column) for column in list(zip(*batches, strict=True))[1:])
+    labels, environments = (torch.cat(column) for column in list(zip(*batches, strict=True))[1:3])
     assert torch.equal(environments, labels % 2)
 
 
@@ -157,3 +157,32 @@ def test_balanced_sampling_draws_every_class_equally_often_as_a_pure_function_of
     assert torch.equal(drawn, epoch(0, 0))
     assert not torch.equal(drawn, epoch(0, 1))
     assert not torch.equal(drawn, epoch(1, 0))
+
+
+def test_a_crop_is_cut_from_the_centre_in_evaluation_and_anywhere_in_training() -> None:
+    source = part()
+    side = source.images.shape[1]
+    crop = transform(crop=side - 2)
+    centre = torch.cat([
+        batch.pixels
+        for batch in ordered_batches(load_images(source, crop, CPU, training=False, noise_seed=0), 7)
+    ])  # fmt: skip
+    whole = torch.cat([
+        batch.pixels
+        for batch in ordered_batches(load_images(source, transform(), CPU, training=False, noise_seed=0), 7)
+    ])  # fmt: skip
+    assert torch.equal(centre, whole[:, :, 1:-1, 1:-1])
+    images = load_images(source, crop, CPU, training=True, noise_seed=0)
+    corners = set()
+    for batch in training_batches(images, RECIPE, 0, 0):
+        for picture in batch.pixels:
+            corners |= {
+                (top, left)
+                for top in range(3)
+                for left in range(3)
+                for candidate in whole
+                if torch.equal(candidate[:, top : top + side - 2, left : left + side - 2], picture)
+            }
+    assert len(corners) > 4
+    with pytest.raises(ValueError, match="a square of 99 pixels was to be cut out of images of"):
+        load_images(source, transform(crop=99), CPU, training=True, noise_seed=0)

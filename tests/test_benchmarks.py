@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-from benchmarks import rows
+from benchmarks import memory, rows
 
 
 def test_the_row_networks_are_measured_beside_a_plain_loop(
@@ -34,3 +35,12 @@ def test_the_row_networks_are_measured_beside_a_plain_loop(
 def test_the_work_of_an_image_is_that_of_its_matrices() -> None:
     """Forward 28 x (28 + 256) x 1024, states 28 x 256 x 1024, weights as forward; two operations each."""
     assert rows.operations("lstm", 256, 28) == 2 * 28 * 1024 * (284 + 256 + 284)
+
+
+def test_the_memory_of_a_step_is_measured_in_a_process_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["memory", "--home", str(memory.ROOT), "cnn-gru"])
+    memory.main()
+    (line,) = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"cnn-gru +batch +32 peak +\d+ MiB, of training +\d+ MiB, +[\d.]+ s \((cpu|cuda)\)", line)

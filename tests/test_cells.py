@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ from stages.checkpoint import Checkpoints
 from stages.errors import StageError
 from stages.files import sha256
 from stages.layout import Layout
-from stages.params import Compute
+from stages.params import Cell, Compute, Params, Study, load_params
 from tests.small import REPOSITORY, small_cell, small_params, write_split
 
 COMPUTE = Compute(device="cpu", threads=1)
@@ -35,12 +36,12 @@ def layout(tmp_path: Path) -> Layout:
 
 @pytest.fixture
 def trained(layout: Layout) -> Layout:
-    train.run(CELL, COMPUTE, layout)
+    train.run([CELL], COMPUTE, layout)
     return layout
 
 
 def test_curves_have_a_row_per_seed_and_epoch_with_every_metric(trained: Layout) -> None:
-    curves = pd.read_csv(trained.results(CELL.key) / "curves.csv")
+    curves = pd.read_csv(trained.training(CELL) / "curves.csv")
     assert list(zip(curves.seed, curves.epoch, strict=True)) == [(s, e) for s in (0, 3) for e in range(3)]
     assert list(curves.columns) == [
         "seed", "epoch", "learning_rate", "train_loss", "train_loss_sum", "train_accuracy",
@@ -48,33 +49,33 @@ def test_curves_have_a_row_per_seed_and_epoch_with_every_metric(trained: Layout)
         "test_precision_weighted", "test_recall_weighted", "test_f1_weighted",
         "test_precision_macro", "test_recall_macro", "test_f1_macro",
     ]  # fmt: skip
-    by_class = pd.read_csv(trained.results(CELL.key) / "class_curves.csv")
+    by_class = pd.read_csv(trained.training(CELL) / "class_curves.csv")
     assert list(by_class.columns) == ["seed", "epoch", "label", "train_recall", "test_recall"]
     assert len(by_class) == 2 * 3 * 10
-    timing = pd.read_csv(trained.results(CELL.key) / "timing.csv")
+    timing = pd.read_csv(trained.training(CELL) / "timing.csv")
     assert list(timing.columns) == ["seed", "epoch", "train_seconds", "test_seconds"]
 
 
 def test_training_twice_gives_the_same_bytes_but_for_the_clock(trained: Layout, tmp_path: Path) -> None:
     again = Layout(tmp_path / "again")
     write_split(again)
-    train.run(CELL, COMPUTE, again)
+    train.run([CELL], COMPUTE, again)
     for name in ("run.json", "curves.csv", "class_curves.csv", "environment.json"):
-        assert (trained.results(CELL.key) / name).read_bytes() == (again.results(CELL.key) / name).read_bytes()
-    for path in trained.weights(CELL.key).iterdir():
-        assert path.read_bytes() == (again.weights(CELL.key) / path.name).read_bytes()
+        assert (trained.training(CELL) / name).read_bytes() == (again.training(CELL) / name).read_bytes()
+    for path in trained.weights(CELL).iterdir():
+        assert path.read_bytes() == (again.weights(CELL) / path.name).read_bytes()
 
 
 def test_evaluation_agrees_with_the_last_epoch_and_with_its_own_predictions(trained: Layout) -> None:
-    evaluate.run(CELL, COMPUTE, trained)
-    results = trained.results(CELL.key)
+    evaluate.run([CELL], COMPUTE, trained)
+    results = trained.training(CELL)
     metrics = json.loads((results / "metrics.json").read_text())
     curves = pd.read_csv(results / "curves.csv")
     for scores in metrics["seeds"]:
         last = curves[curves.seed == scores["seed"]].iloc[-1]
         assert scores["accuracy"] == last.test_accuracy
         assert scores["loss"] == pytest.approx(last.test_loss, abs=1e-6)
-        predicted = pd.read_csv(trained.predictions(CELL.key) / f"seed-{scores['seed']}.csv")
+        predicted = pd.read_csv(trained.predictions(CELL) / f"seed-{scores['seed']}.csv")
         assert scores["accuracy"] == accuracy_score(predicted.true, predicted.predicted)
         f1 = f1_score(predicted.true, predicted.predicted, average="weighted", zero_division=0)
         assert scores["f1_weighted"] == pytest.approx(f1, abs=1e-12)
@@ -91,7 +92,7 @@ def test_an_interrupted_run_continues_from_its_last_epoch(
 ) -> None:
     whole = Layout(tmp_path / "whole")
     write_split(whole)
-    train.run(CELL, COMPUTE, whole)
+    train.run([CELL], COMPUTE, whole)
 
     save, saved = Checkpoints.save, []
 
@@ -104,15 +105,13 @@ def test_an_interrupted_run_continues_from_its_last_epoch(
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoints, "save", save_then_stop)
         with pytest.raises(KeyboardInterrupt):
-            train.run(CELL, COMPUTE, layout)
-    assert not layout.results(CELL.key).exists()
-    train.run(CELL, COMPUTE, layout)
+            train.run([CELL], COMPUTE, layout)
+    assert not layout.training(CELL).exists()
+    train.run([CELL], COMPUTE, layout)
     assert "seed 3: continues after epoch 2/3" in capsys.readouterr().out
-    for path in whole.weights(CELL.key).iterdir():
-        assert path.read_bytes() == (layout.weights(CELL.key) / path.name).read_bytes()
-    assert (whole.results(CELL.key) / "curves.csv").read_bytes() == (
-        layout.results(CELL.key) / "curves.csv"
-    ).read_bytes()
+    for path in whole.weights(CELL).iterdir():
+        assert path.read_bytes() == (layout.weights(CELL) / path.name).read_bytes()
+    assert (whole.training(CELL) / "curves.csv").read_bytes() == (layout.training(CELL) / "curves.csv").read_bytes()
     assert not (layout.checkpoints / CELL.key).exists()
 
 
@@ -121,36 +120,36 @@ def test_a_checkpoint_of_other_parameters_is_not_used(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoints, "remove", lambda self: None)
-        train.run(small_cell(seeds=(0,)), COMPUTE, layout)
-    train.run(small_cell(seeds=(0,), batch_size=10), COMPUTE, layout)
+        train.run([small_cell(seeds=(0,))], COMPUTE, layout)
+    train.run([small_cell(seeds=(0,), batch_size=10)], COMPUTE, layout)
     said = capsys.readouterr().out
     assert "a checkpoint made with other parameters, data, code or hardware is not used" in said
     assert "continues after" not in said
 
 
 def test_damaged_weights_are_named_and_leave_no_half_written_results(trained: Layout) -> None:
-    path = trained.weights(CELL.key) / "seed-3.safetensors"
+    path = trained.weights(CELL) / "seed-3.safetensors"
     data = bytearray(path.read_bytes())
     data[-5] ^= 1
     path.write_bytes(data)
     with pytest.raises(StageError, match=r"seed-3\.safetensors is damaged: SHA-256 [0-9a-f]{64} was expected"):
-        evaluate.run(CELL, COMPUTE, trained)
-    assert not (trained.results(CELL.key) / "metrics.json").exists()
-    assert not trained.predictions(CELL.key).exists()
+        evaluate.run([CELL], COMPUTE, trained)
+    assert not (trained.evaluation(CELL) / "metrics.json").exists()
+    assert not trained.predictions(CELL).exists()
 
 
 def test_missing_weights_are_named(trained: Layout) -> None:
-    (trained.weights(CELL.key) / "seed-0.safetensors").unlink()
+    (trained.weights(CELL) / "seed-0.safetensors").unlink()
     with pytest.raises(StageError, match=r"seed-0\.safetensors is missing; run `dvc repro`"):
-        evaluate.run(CELL, COMPUTE, trained)
+        evaluate.run([CELL], COMPUTE, trained)
 
 
 def test_weights_of_another_architecture_are_refused(trained: Layout) -> None:
     other = small_cell("recurnet2", seeds=(0, 3))
-    trained.weights(other.key).parent.mkdir(parents=True)
-    trained.weights(CELL.key).rename(trained.weights(other.key))
+    trained.weights(other).parent.mkdir(parents=True)
+    trained.weights(CELL).rename(trained.weights(other))
     with pytest.raises(StageError, match="are not of this architecture"):
-        evaluate.run(other, COMPUTE, trained)
+        evaluate.run([other], COMPUTE, trained)
 
 
 def test_altered_data_is_named(layout: Layout) -> None:
@@ -158,7 +157,7 @@ def test_altered_data_is_named(layout: Layout) -> None:
     expected = sha256(path)
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(StageError, match=rf"train_labels\.npy is damaged: SHA-256 {expected} was expected"):
-        train.run(CELL, COMPUTE, layout)
+        train.run([CELL], COMPUTE, layout)
 
 
 def test_every_seed_of_a_named_run_trains_on_its_own_draw_and_noise(
@@ -181,20 +180,20 @@ def test_every_seed_of_a_named_run_trains_on_its_own_draw_and_noise(
 
     monkeypatch.setattr(train, "load_images", load)
     for home in (layout, other):
-        train.run(params.cell("mine"), COMPUTE, home)
+        train.run([params.cell("mine")], COMPUTE, home)
     assert noise_seeds == [(False, 0), (True, 0), (True, 1)] * 2
 
     def weights(home: Layout, seed: int) -> bytes:
-        return (home.weights("mine") / f"seed-{seed}.safetensors").read_bytes()
+        return (home.weights(params.cell("mine")) / f"seed-{seed}.safetensors").read_bytes()
 
     assert weights(layout, 0) == weights(other, 0)
     assert weights(layout, 1) != weights(other, 1)
-    assert set(pd.read_csv(layout.results("mine") / "class_curves.csv").seed) == {0, 1}
-    evaluate.run(params.cell("mine"), COMPUTE, layout)
-    assert set(pd.read_csv(layout.results("mine") / "predicted.csv")) == {"true", "seed-0", "seed-1"}
+    assert set(pd.read_csv(layout.training(params.cell("mine")) / "class_curves.csv").seed) == {0, 1}
+    evaluate.run([params.cell("mine")], COMPUTE, layout)
+    assert set(pd.read_csv(layout.evaluation(params.cell("mine")) / "predicted.csv")) == {"true", "seed-0", "seed-1"}
     wrong = params.model_copy(update={"recipes": {"mnist-rnn": recipe.model_copy(update={"seeds": (0, 2)})}})
     with pytest.raises(StageError, match="digits was drawn for seeds 0, 1, not for 2"):
-        train.run(wrong.cell("mine"), COMPUTE, layout)
+        train.run([wrong.cell("mine")], COMPUTE, layout)
 
 
 def test_the_command_line_trains_a_named_run(tmp_path: Path) -> None:
@@ -204,9 +203,10 @@ def test_the_command_line_trains_a_named_run(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     write_split(layout)
     subprocess.run([sys.executable, "-m", "stages.train", str(tmp_path), "elman"], cwd=REPOSITORY, check=True)
-    assert len(pd.read_csv(layout.results("elman") / "curves.csv")) == 1
-    assert (layout.weights("elman") / "seed-0.safetensors").is_file()
-    about = json.loads((layout.results("elman") / "run.json").read_text())
+    elman = load_params(layout.params).cell("elman")
+    assert len(pd.read_csv(layout.training(elman) / "curves.csv")) == 1
+    assert (layout.weights(elman) / "seed-0.safetensors").is_file()
+    about = json.loads((layout.training(elman) / "run.json").read_text())
     assert about["cell"]["architecture"] == "elman"
 
 
@@ -222,3 +222,72 @@ def test_an_unknown_cell_is_one_sentence() -> None:
     assert ended.returncode == 1
     assert "unknown cell 'lstm-unknown': expected one of elman, lstm" in ended.stderr
     assert len(ended.stderr.strip().splitlines()) == 1
+
+
+def study() -> Params:
+    """Two networks in one study, on the digits."""
+    params = small_params()
+    recipe = params.recipes["mnist-rnn"].model_copy(update={"epochs": 2, "batch_size": 16, "seeds": (0,)})
+    pair = Study.model_validate({
+        "paper": "mnist-rnn", "data": "digits", "transform": "scaled", "recipe": "mnist-rnn",
+        "model": {"file": "mnist_rnn", "name": "lstm", "options": {"width": 8, "hidden": 4}},
+        "cells": {"small": {}, "elman-too": {"name": "elman", "options": {"width": 8, "hidden": 4}}},
+        "grid": {"hidden": [5, 6]},
+    })  # fmt: skip
+    return params.model_copy(update={"studies": {"pair": pair}, "recipes": {"mnist-rnn": recipe}, "explanations": {}})
+
+
+def test_the_cells_of_a_study_are_trained_as_if_they_were_alone(layout: Layout, tmp_path: Path) -> None:
+    params = study()
+    cells = params.cells("pair")
+    assert [cell.key for cell in cells] == ["small", "elman-too", "pair-5", "pair-6"]
+    train.run(cells, COMPUTE, layout)
+    evaluate.run(cells, COMPUTE, layout)
+    alone = Layout(tmp_path / "alone")
+    write_split(alone)
+    for cell in cells:
+        train.run([cell], COMPUTE, alone)
+        evaluate.run([cell], COMPUTE, alone)
+        for name in ("curves.csv", "run.json"):
+            assert (layout.training(cell) / name).read_bytes() == (alone.training(cell) / name).read_bytes()
+        for name in ("metrics.json", "predicted.csv"):
+            assert (layout.evaluation(cell) / name).read_bytes() == (alone.evaluation(cell) / name).read_bytes()
+    assert {path.parent.parent.name for path in layout.trained} == {"training"}
+    assert not any(layout.checkpoints.glob("*"))
+
+
+def test_an_interrupted_study_keeps_what_was_finished(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = study().cells("pair")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        real = train.train_cell
+
+        def stop_at_the_third(cell: Cell, compute: Compute, where: Layout) -> Checkpoints:
+            if cell is cells[2]:
+                raise KeyboardInterrupt
+            return real(cell, compute, where)
+
+        patch.setattr(train, "train_cell", stop_at_the_third)
+        train.run(cells, COMPUTE, layout)
+    finished = (layout.training(cells[0]) / "curves.csv").read_bytes()
+    shutil.rmtree(layout.all_results)  # as DVC does before it runs a stage again
+    shutil.rmtree(layout.home / "runs")
+    capsys.readouterr()
+    train.run(cells, COMPUTE, layout)
+    said = capsys.readouterr().out
+    assert "small seed 0: continues after epoch 2/2" in said
+    assert "small seed 0: epoch" not in said
+    assert (layout.training(cells[0]) / "curves.csv").read_bytes() == finished
+
+
+def test_iterations_beyond_training_are_measured_where_there_is_a_block_to_iterate(trained: Layout) -> None:
+    evaluate.run([CELL], COMPUTE, trained)
+    table = pd.read_csv(trained.evaluation(CELL) / "iterations.csv")
+    assert list(table.columns) == ["seed", "iterations", "accuracy", "state_change"]
+    assert table.groupby("seed")["iterations"].apply(list).to_dict() == {seed: list(range(1, 31)) for seed in (0, 3)}
+    metrics = json.loads((trained.evaluation(CELL) / "metrics.json").read_text())
+    for seed in metrics["seeds"]:  # depth 5 is two iterations
+        own = table[(table.seed == seed["seed"]) & (table.iterations == 2)]
+        assert own.accuracy.item() == pytest.approx(seed["accuracy"], abs=1e-9)
+    assert (table.state_change > 0).all()

@@ -105,7 +105,7 @@ def test_seeds_are_averaged(tmp_path: Path, full: Params, compare) -> None:
     params = params.model_copy(update={"recurnets": params.recurnets.model_copy(update={"recipe": recipe})})
     write_cells(tmp_path, params, [KEY])
     row = claim(compare(params)("claims"), KEY, "test_accuracy")
-    seeds = json.loads((Layout(tmp_path).results(KEY) / "metrics.json").read_text())["seeds"]
+    seeds = json.loads((Layout(tmp_path).all_results / "runs" / KEY / "metrics.json").read_text())["seeds"]
     assert row["seeds"] == "3"
     assert float(row["ours"]) == pytest.approx(sum(seed["accuracy"] for seed in seeds) / 3, abs=1e-15)
 
@@ -118,7 +118,7 @@ def test_every_named_run_is_compared_under_its_own_metrics(tmp_path: Path, full:
         ("train_accuracy", "curves.csv", "train_accuracy"),
         ("test_loss_sum", "curves.csv", "test_loss_sum"),
     ):
-        with (Layout(tmp_path).results("lstm") / file).open(newline="") as stream:
+        with (Layout(tmp_path).all_results / "runs" / "lstm" / file).open(newline="") as stream:
             last = list(csv.DictReader(stream))[-1]
         assert float(claim(read("claims", "mnist-rnn"), "lstm", metric)["ours"]) == float(last[column])
     row = claim(read("claims", "mnist-rnn"), "lstm-combined", "test_recall_3")
@@ -144,7 +144,7 @@ def test_a_stale_result_is_named_and_not_shown(tmp_path: Path, full: Params, red
 
 def test_a_result_of_an_unknown_cell_is_stale(tmp_path: Path, reduced: Params, compare) -> None:
     write_cells(tmp_path, reduced, ["digits-recurnet1-4"])
-    path = Layout(tmp_path).results("digits-recurnet1-4") / "run.json"
+    path = Layout(tmp_path).all_results / "runs" / "digits-recurnet1-4" / "run.json"
     path.write_text(path.read_text().replace('"key": "digits-', '"key": "gone-'))
     compare(reduced)
     assert summary(tmp_path)["stale"] == ["digits-recurnet1-4"]
@@ -179,7 +179,7 @@ def test_damaged_files_are_named(
     tmp_path: Path, full: Params, name: str, damage: Callable[[str], str] | None, said: str
 ) -> None:
     write_cells(tmp_path, full, [KEY])
-    path = Layout(tmp_path).results(KEY) / name
+    path = Layout(tmp_path).all_results / "runs" / KEY / name
     if damage is None:
         path.unlink()
     else:
@@ -192,7 +192,7 @@ def test_damaged_files_are_named(
 
 def test_headline_is_flat_and_reads_one_cell_only(tmp_path: Path, full: Params) -> None:
     write_cells(tmp_path, full, [KEY])
-    other = Layout(tmp_path).results("mnist-recurnet1-5") / "run.json"
+    other = Layout(tmp_path).all_results / "runs" / "mnist-recurnet1-5" / "run.json"
     other.parent.mkdir()
     other.write_text("damaged")
     numbers = headline(read_cell(Layout(tmp_path), full, full.cell(KEY)))

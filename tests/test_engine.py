@@ -12,16 +12,17 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score, recall_score
 from sklearn.utils.class_weight import compute_class_weight
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.registry import build
 from stages.arrays import read_split
-from stages.batches import Batch, Images, load_images, training_batches
-from stages.engine import History, Hooks, learning_rate, measure, train
+from stages.batches import Batch, Images, load_images, ordered_batches, training_batches
+from stages.engine import History, Hooks, measure, train
 from stages.errors import StageError
 from stages.layout import Layout
-from stages.params import Adam, Recipe, Steps, load_params
+from stages.params import load_params
+from stages.recipe import Adam, Constant, Cosine, Recipe, Sgd, Steps, learning_rate
 from stages.streams import stream_seed
 from tests.small import REPOSITORY, small_cell, write_split
 
@@ -55,7 +56,9 @@ def identical(one: nn.Module, other: nn.Module) -> bool:
 
 def test_learning_rates_are_those_of_the_authors_code() -> None:
     recipe = load_params(REPOSITORY / "full" / "params.yaml").recurnets.recipe
-    rates = [learning_rate(recipe.schedule, recipe.optimizer.lr, epoch) for epoch in range(recipe.epochs)]
+    rates = [
+        learning_rate(recipe.schedule, recipe.optimizer.lr, epoch, recipe.epochs) for epoch in range(recipe.epochs)
+    ]
     assert rates[:4] == pytest.approx([0.00181269, 0.00329680, 0.00451188, 0.00550671], abs=5e-9)
     for span, rate in (((4, 50), 1e-2), ((50, 100), 1e-3), ((100, 150), 1e-4), ((150, 200), 1e-5)):
         assert rates[slice(*span)] == pytest.approx([rate] * (span[1] - span[0]), rel=1e-12)
@@ -68,7 +71,7 @@ def test_an_epoch_equals_a_naive_loop(data: tuple[Images, Images]) -> None:
     velocity = [torch.zeros_like(p) for p in model.parameters()]
     rate = 0.02 * (1 - math.exp(-1 / 5))
     losses, true, predicted = [], [], []
-    for step, (pixels, labels, _) in enumerate(training_batches(data[0], CELL.recipe, 0, 0)):
+    for step, (pixels, labels, *_) in enumerate(training_batches(data[0], CELL.recipe, 0, 0)):
         torch.manual_seed(stream_seed("step", 0, 0, step))
         logits = model(pixels)
         loss = F.cross_entropy(logits, labels)
@@ -105,7 +108,7 @@ def test_adam_and_a_step_schedule_equal_torchs_own(data: tuple[Images, Images]) 
     for epoch in range(3):
         model.train()
         rates.append(scheduler.get_last_lr()[0])
-        for step, (pixels, labels, _) in enumerate(training_batches(data[0], recipe, 0, epoch)):
+        for step, (pixels, labels, *_) in enumerate(training_batches(data[0], recipe, 0, epoch)):
             torch.manual_seed(stream_seed("step", 0, epoch, step))
             optimizer.zero_grad()
             F.cross_entropy(model(pixels), labels).backward()
@@ -123,10 +126,65 @@ def test_the_documents_steps_are_those_of_step_lr_over_a_hundred_epochs() -> Non
     optimizer = torch.optim.Adam([weight], lr=1e-3)
     scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 10, 0.8)
     for epoch in range(recipe.epochs):
-        ours = learning_rate(recipe.schedule, recipe.optimizer.lr, epoch)
+        ours = learning_rate(recipe.schedule, recipe.optimizer.lr, epoch, recipe.epochs)
         assert ours == pytest.approx(scheduler.get_last_lr()[0], rel=1e-12)
         optimizer.step()
         scheduler.step()
+
+
+def test_a_cosine_falls_from_the_base_rate_as_torchs_own() -> None:
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=60)
+    for epoch in range(60):
+        ours = learning_rate(Cosine(name="cosine"), 0.1, epoch, 60)
+        assert ours == pytest.approx(scheduler.get_last_lr()[0], rel=1e-9)
+        optimizer.step()
+        scheduler.step()
+    assert {learning_rate(Constant(name="constant"), 0.3, epoch, 9) for epoch in range(9)} == {0.3}
+
+
+class EveryStep(nn.Module):
+    """Decides at each of two steps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(nn.Linear(8 * 8, 10) for _ in range(2))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, 2, 10)."""
+        return torch.stack([head(images.flatten(1)) for head in self.heads], dim=1)
+
+
+def test_a_model_that_decides_at_every_step_learns_from_each_and_is_judged_by_their_mean(
+    data: tuple[Images, Images],
+) -> None:
+    recipe = CELL.recipe.model_copy(update={"epochs": 1, "batch_size": 50, "optimizer": Sgd(name="sgd", lr=0.1)})
+    images = tuple(replace(part, pixels=part.pixels[:, :8, :8], size=(8, 8), side=(8, 8)) for part in data)
+    torch.manual_seed(stream_seed("initialisation", 0))
+    model = EveryStep()
+    (batch,) = training_batches(images[0], recipe, 0, 0)
+    logits = model(batch.pixels)
+    (sum(F.cross_entropy(logits[:, step], batch.labels) for step in range(2)) / 2).backward()
+    rate = learning_rate(recipe.schedule, 0.1, 0, 1)
+    expected = {name: p.detach() - rate * p.grad for name, p in model.named_parameters()}
+    ours, _history = train(EveryStep, *images, recipe, 0, classes=10, channels_last=False)
+    for name, value in ours.named_parameters():
+        torch.testing.assert_close(value.detach(), expected[name], rtol=0, atol=1e-6)
+    measured = measure(ours, images[1], 20)
+    with torch.no_grad():
+        pixels = torch.cat([each.pixels for each in ordered_batches(images[1], 20)])
+        mean = ours(pixels).softmax(dim=2).mean(dim=1)
+    torch.testing.assert_close(measured.logits.exp(), mean, rtol=1e-5, atol=1e-7)
+    assert measured.loss == pytest.approx(F.nll_loss(mean.log(), images[1].labels).item(), rel=1e-5)
+
+
+def test_an_image_without_importance_adds_nothing_but_stays_in_the_mean(data: tuple[Images, Images]) -> None:
+    importance = (data[1].labels % 2).float()
+    model = make().eval()
+    plain, weighted = measure(model, data[1], 20), measure(model, replace(data[1], importance=importance), 20)
+    losses = F.cross_entropy(plain.logits, data[1].labels, reduction="none")
+    assert weighted.loss == pytest.approx((losses * importance).mean().item(), rel=1e-6)
+    assert (weighted.confusion == plain.confusion).all()
 
 
 def test_the_test_loss_is_given_per_image_and_as_the_sum_of_batch_means(data: tuple[Images, Images]) -> None:

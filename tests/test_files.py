@@ -49,11 +49,11 @@ def test_a_full_disk_ends_training_with_one_sentence_and_nothing_half_written(
     with monkeypatch.context() as patch:
         patch.setattr("stages.files.os.fsync", full_disk)
         with pytest.raises(SystemExit, match="cannot write somewhere: No space left on device; nothing was left half"):
-            run_stage(lambda: train.run(cell, Compute(device="cpu", threads=1), layout))
+            run_stage(lambda: train.run([cell], Compute(device="cpu", threads=1), layout))
     assert not list(tmp_path.rglob("*.part"))
-    assert not layout.results(cell.key).exists()
-    train.run(cell, Compute(device="cpu", threads=1), layout)
-    assert (layout.results(cell.key) / "curves.csv").is_file()
+    assert not layout.training(cell).exists()
+    train.run([cell], Compute(device="cpu", threads=1), layout)
+    assert (layout.training(cell) / "curves.csv").is_file()
 
 
 @pytest.mark.parametrize(("text", "words"), [("{", "is not valid JSON"), ("[1]", "holds a list where a JSON object")])

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from benchmarks import gradual as benchmark
 from benchmarks.gradual import sequential
-from models.gradual import Gunn2d, SharedSunn2d, matched_inner, one_by_one
-from models.gunn import GradualStage, Gunn15Keras, keras_rows
+from models.gunn import Gunn2d, Gunn15Keras, SharedSunn2d, keras_rows, matched_inner, one_by_one
+from models.gunn15 import GradualStage
 from models.registry import build
 from stages.evaluate import macs
 

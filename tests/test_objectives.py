@@ -12,11 +12,12 @@ from sklearn.utils.class_weight import compute_class_weight
 from torch import Tensor
 from torch.nn import functional as F
 
-from stages.objectives import criterion, focal_loss, same_batch_penalty, scale_gradients, split_half_penalty
-from stages.params import Objective
+from stages.batches import Batch
+from stages.objectives import criterion, decided, focal_loss, same_batch_penalty, scale_gradients, split_half_penalty
+from stages.recipe import Objective
 
 COUNTS = torch.tensor([6, 3, 1])
-NONE = torch.zeros(8, dtype=torch.int64)
+NONE = torch.zeros(8, dtype=torch.int64)  # of environment 0, all of them
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_the_penalty_of_one_batch_is_the_square_of_its_gradient(batch: tuple[Ten
     w = torch.ones((), dtype=torch.float64, requires_grad=True)
     (derivative,) = torch.autograd.grad(F.cross_entropy(w * logits, labels), w)
     assert same_batch_penalty(logits, labels).item() == pytest.approx(derivative.item() ** 2, abs=1e-14)
-    loss = criterion(irm("same_batch", 10.0), COUNTS)(logits, labels, NONE)
+    loss = criterion(irm("same_batch", 10.0), COUNTS)(logits, Batch(logits, labels, NONE))
     assert loss.item() == pytest.approx(F.cross_entropy(logits, labels).item() + 10 * derivative.item() ** 2, abs=1e-12)
 
 
@@ -97,13 +98,13 @@ def test_environments_are_summed_and_an_absent_one_adds_nothing(batch: tuple[Ten
     for environment in (0, 1):
         z, y = logits[environments == environment], labels[environments == environment]
         expected += F.cross_entropy(z, y).item() + 2 * same_batch_penalty(z, y).item()
-    assert minimise(logits, labels, environments).item() == pytest.approx(expected, abs=1e-13)
+    assert minimise(logits, Batch(logits, labels, environments)).item() == pytest.approx(expected, abs=1e-13)
     alone = F.cross_entropy(logits, labels) + 2 * same_batch_penalty(logits, labels)
-    assert minimise(logits, labels, NONE).item() == pytest.approx(alone.item(), abs=1e-13)
+    assert minimise(logits, Batch(logits, labels, NONE)).item() == pytest.approx(alone.item(), abs=1e-13)
 
 
 def test_without_a_penalty_the_objective_is_the_loss(batch: tuple[Tensor, Tensor]) -> None:
-    assert criterion(Objective(), COUNTS)(*batch, NONE).item() == F.cross_entropy(*batch).item()
+    assert criterion(Objective(), COUNTS)(batch[0], Batch(*batch, NONE)).item() == F.cross_entropy(*batch).item()
 
 
 def test_focal_loss_is_its_equation_and_cross_entropy_at_gamma_0(batch: tuple[Tensor, Tensor]) -> None:
@@ -114,7 +115,7 @@ def test_focal_loss_is_its_equation_and_cross_entropy_at_gamma_0(batch: tuple[Te
         p = math.exp(z[y]) / sum(math.exp(value) for value in z)
         naive -= (1 - p) ** 2 * math.log(p) / 8
     focal = criterion(objective(loss={"name": "focal", "gamma": 2.0}), COUNTS)
-    assert focal(logits, labels, NONE).item() == pytest.approx(naive, abs=1e-13)
+    assert focal(logits, Batch(logits, labels, NONE)).item() == pytest.approx(naive, abs=1e-13)
 
 
 def test_logit_adjustment_adds_the_log_of_the_prior(batch: tuple[Tensor, Tensor]) -> None:
@@ -125,14 +126,14 @@ def test_logit_adjustment_adds_the_log_of_the_prior(batch: tuple[Tensor, Tensor]
         shifted = [value + 1.5 * math.log(count / 10) for value, count in zip(z, (6, 3, 1), strict=True)]
         naive -= (shifted[y] - math.log(sum(math.exp(value) for value in shifted))) / 8
     # The log of the prior is in single precision, a few 1e-7.
-    assert criterion(adjusted, COUNTS)(logits, labels, NONE).item() == pytest.approx(naive, abs=1e-6)
-    uniform = criterion(adjusted, torch.tensor([4, 4, 4]))(logits, labels, NONE).item()
+    assert criterion(adjusted, COUNTS)(logits, Batch(logits, labels, NONE)).item() == pytest.approx(naive, abs=1e-6)
+    uniform = criterion(adjusted, torch.tensor([4, 4, 4]))(logits, Batch(logits, labels, NONE)).item()
     assert uniform == pytest.approx(F.cross_entropy(logits, labels).item(), abs=1e-6)
 
 
 def test_a_class_without_images_leaves_the_adjusted_loss_finite(batch: tuple[Tensor, Tensor]) -> None:
     adjusted = objective(loss={"name": "logit_adjusted", "tau": 1.0})
-    assert math.isfinite(criterion(adjusted, torch.tensor([5, 5, 0]))(*batch, NONE).item())
+    assert math.isfinite(criterion(adjusted, torch.tensor([5, 5, 0]))(batch[0], Batch(*batch, NONE)).item())
 
 
 def test_balanced_class_weights_are_scikit_learns(batch: tuple[Tensor, Tensor]) -> None:
@@ -140,6 +141,34 @@ def test_balanced_class_weights_are_scikit_learns(batch: tuple[Tensor, Tensor]) 
     training = np.repeat([0, 1, 2], COUNTS.numpy())
     weights = torch.tensor(compute_class_weight("balanced", classes=np.arange(3), y=training))
     balanced = objective(loss={"name": "cross_entropy", "class_weights": "balanced"})
-    ours = criterion(balanced, COUNTS)(logits, labels, NONE).item()
+    ours = criterion(balanced, COUNTS)(logits, Batch(logits, labels, NONE)).item()
     # Weights are derived in single precision.
     assert ours == pytest.approx(F.cross_entropy(logits, labels, weight=weights).item(), rel=1e-6)
+
+
+def test_importance_is_what_a_target_that_does_not_sum_to_one_does(batch: tuple[Tensor, Tensor]) -> None:
+    logits, labels = batch
+    importance = torch.tensor([1, 0, 1, 1, 0, 0.5, 1, 1], dtype=torch.float64)
+    targets = F.one_hot(labels, 3) * importance[:, None]
+    keras = -(targets * logits.log_softmax(dim=1)).sum(dim=1).mean()
+    ours = criterion(Objective(), COUNTS)(logits, Batch(logits, labels, NONE, importance))
+    assert ours.item() == pytest.approx(keras.item(), abs=1e-13)
+    with pytest.raises(ValueError, match="plain cross-entropy only"):
+        criterion(irm("same_batch"), COUNTS)(logits, Batch(logits, labels, NONE, importance))
+
+
+@pytest.mark.parametrize("options", [{}, {"loss": {"name": "focal", "gamma": 2.0}}])
+def test_decisions_at_every_step_cost_their_mean(batch: tuple[Tensor, Tensor], options: dict[str, object]) -> None:
+    logits, labels = batch
+    steps = torch.stack([logits, logits.flip(0), 2 * logits], dim=1)
+    minimise = criterion(objective(**options), COUNTS)
+    each = [minimise(steps[:, step], Batch(logits, labels, NONE)).item() for step in range(3)]
+    assert minimise(steps, Batch(logits, labels, NONE)).item() == pytest.approx(sum(each) / 3, abs=1e-13)
+
+
+def test_decisions_are_averaged_as_probabilities(batch: tuple[Tensor, Tensor]) -> None:
+    logits, _ = batch
+    steps = torch.stack([logits, logits.flip(1)], dim=1)
+    mean = (logits.softmax(dim=1) + logits.flip(1).softmax(dim=1)) / 2
+    torch.testing.assert_close(decided(steps).exp(), mean, rtol=0, atol=1e-14)
+    assert decided(logits) is logits

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from stages.claims import load_claims
 from stages.errors import StageError
 from stages.papers import (
     PAPERS,
@@ -11,7 +12,6 @@ from stages.papers import (
     Statement,
     load_author_cost,
     load_author_log,
-    load_claims,
     load_paper,
     load_papers,
 )  # fmt: skip
@@ -222,16 +222,23 @@ def full_params() -> Params:
 @pytest.mark.parametrize("document", load_papers(), ids=lambda document: document.id)
 def test_every_run_of_the_full_home_is_at_full_scale(document: Paper) -> None:
     params = full_params()
-    for run in (*document.runs, *document.variants):
+    ours = [key for key, run in params.named.items() if run.paper == document.id]
+    for run in ours:
         assert document.differences(params.cell(run)) == {}, run
+    if document.id == "recurnets":
+        return
+    listed = {run for run in (*document.runs, *document.variants) if "*" not in run}
+    asked_for = {run for run in listed if run.startswith("imagenet-")}  # see tests/test_imagenet.py
+    assert listed - asked_for <= set(ours)
+    assert all(document.knows(run) for run in ours)
 
 
 def test_every_named_run_belongs_to_a_document_and_is_reduced_by_default() -> None:
     papers = {document.id: document for document in load_papers()}
     for params in (full_params(), load_params(ROOT / "params.yaml")):
-        for key, run in params.runs.items():
+        for key, run in params.named.items():
             document = papers[run.paper]
-            assert key in document.runs or key in document.variants
+            assert document.knows(key)
             assert run.data in document.datasets or params.home == "."
             assert (document.differences(params.cell(key)) == {}) == (params.home == "full")
 
@@ -282,3 +289,30 @@ def test_charts_are_numbered_as_in_the_document() -> None:
     assert [chart.id for chart in charts] == [f"5.{n}" for n in range(1, 7)] + [f"7.{n}" for n in range(1, 37)]
     assert len({(chart.runs, chart.panels) for chart in charts}) == 36
     assert [chart.id for group in rnn.charts for chart in group.charts] == ["4", "5", "6", "7", "8", "9"]
+
+
+def test_a_grid_of_a_study_is_free_in_what_it_varies_and_in_nothing_else() -> None:
+    gru = load_paper(PAPERS / "cnn-gru")
+    tree = full_params().cell("sensitivity-3-512").model_dump(mode="json")
+    assert gru.differences(Cell.model_validate(tree)) == {}
+    assert gru.run_title(Cell.model_validate(tree)) == "Proposed, 3 convolutions, 512 units"
+    tree["options"]["width"] = 0.5
+    assert gru.differences(Cell.model_validate(tree)) == {"options.width": (1.0, 0.5)}
+
+
+def test_labels_as_published_are_a_difference_for_any_other_document() -> None:
+    tree = full_params().cell("cnn-gru").model_dump(mode="json")
+    tree["split"]["labels"] = "as_published"
+    differences = load_paper(PAPERS / "cnn-gru").differences(Cell.model_validate(tree))
+    assert differences == {"split.labels": ("(absent)", "as_published")}
+
+
+def test_every_number_of_gunn_and_cnn_gru_is_claimed() -> None:
+    gru = load_claims(PAPERS / "cnn-gru" / "claims.csv", load_paper(PAPERS / "cnn-gru"))
+    assert [claim.published for claim in gru] == [
+        "87.2%", "68.4%", "76.8%", "54.2%", "89.2%", "70.3%", "90.1%", "71.8%", "91.5%", "73.2%",
+    ]  # fmt: skip
+    gunn = load_claims(PAPERS / "gunn" / "claims.csv", load_paper(PAPERS / "gunn"))
+    published = ["0.87605534954071045", "0.6960", "0.8460", "0.7290", "0.8430", "0.7620"]
+    assert [claim.published for claim in gunn] == 2 * published
+    assert {claim.run for claim in gunn} == {"gunn", "gunn-as-published"}

@@ -33,6 +33,19 @@ def test_the_shipped_parameters_pass_the_check(home: str) -> None:
 
 
 BAD = [
+    (
+        ("      resnet1: {", "      elman: {"),
+        "two runs or studies are called 'elman'; give every one a name of its own",
+    ),
+    (
+        ("  cnn-gru: {data: digits, weights", "  cnn-grü: {data: digits, weights"),
+        "unknown explanations 'cnn-grü': runs and studies has elman, lstm",
+    ),
+    (
+        ("  cnn-gru: {data: digits, weights", "  cnn-gru: {data: digits-gunn, weights"),
+        "explanations.cnn-gru.data: cnn-gru is of digits, not digits-gunn",
+    ),
+    (("schedule: {name: cosine}", "schedule: {name: sine}"), "key 'recipes.cnn-gru.schedule': input tag 'sine'"),
     (("depth: 4", "depht: 4"), "key 'depth' is missing; unknown key 'depht'; remove it or correct its spelling"),
     (("\ndepth: 4", "\ndepth: 3"), "key 'depth': input should be greater than or equal to 4"),
     (("\ndepth: 4", "\ndepth: deep"), "key 'depth': input should be a valid integer"),
@@ -133,3 +146,23 @@ def test_changes_replace_entries_of_the_recipe_and_nothing_else() -> None:
 def test_missing_parameters_are_named(tmp_path: Path) -> None:
     with pytest.raises(StageError, match=r"params\.yaml is missing"):
         load_params(tmp_path / "params.yaml")
+
+
+def test_a_study_is_its_cells_and_every_combination_of_its_grid() -> None:
+    params = load_params(REPOSITORY / "full" / "params.yaml")
+    cells = params.cells("sensitivity")
+    assert len(cells) == 16
+    assert {cell.study for cell in cells} == {"sensitivity"}
+    options = {cell.key: (cell.options["layers"], cell.options["hidden"]) for cell in cells}
+    expected = {f"sensitivity-{n}-{m}": (n, m) for n in (3, 6, 9, 12) for m in (64, 128, 256, 512)}
+    assert options == expected
+    assert all(cell.options["width"] == 1.0 for cell in cells)
+
+
+def test_a_cell_of_a_study_with_a_model_of_its_own_has_only_its_own_options() -> None:
+    params = load_params(REPOSITORY / "params.yaml")
+    assert params.cell("resnet8").options == {"blocks": 8, "channels": 16}
+    assert params.cell("recnet-own-norms").options == {"iterations": 7, "channels": 16, "own_norms": True}
+    assert params.cell("recnet-own-norms-sgd").recipe.optimizer.name == "sgd"
+    assert params.cell("recnet").recipe.optimizer.name == "adam"
+    assert params.cell("elman").study is None

@@ -54,9 +54,17 @@ class Clone:
         params["recurnets"]["recipe"] |= {"epochs": 2, "batch_size": 32}
         for recipe in params["recipes"].values():
             recipe |= {"epochs": 2}
-        for run in params["runs"].values():
+        grids = {"sensitivity": {"layers": [3], "hidden": [8, 16]}, "gunn-order": {"group": [4], "reverse": [False]}}
+        for name, grid in grids.items():
+            params["studies"][name]["grid"] = grid
+        for explanation in params["explanations"].values():
+            explanation |= {"images": 10, "steps": 2}
+        models = [run["model"] for run in (*params["runs"].values(), *params["studies"].values())]
+        for study in params["studies"].values():
+            models += [cell for cell in study.get("cells", {}).values() if cell.get("options")]
+        for model in models:
             small = {"hidden": 8, "channels": 4}
-            run["model"]["options"] |= {key: small[key] for key in small.keys() & run["model"]["options"].keys()}
+            model["options"] |= {key: small[key] for key in small.keys() & model["options"].keys()}
 
     def change(self, edit) -> None:
         path = self.folder / "params.yaml"
@@ -99,6 +107,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     once = {"check", "download@digits", "split@digits", "headline", "compare", "report"}
     grid = {f"{stage}@{cell}" for stage in ("train", "evaluate") for cell in CELLS}
     named = {f"{stage}-run@{run}" for stage in ("train", "evaluate") for run in PARAMS.runs}
+    named |= {f"{stage}-study@{study}" for stage in ("train", "evaluate") for study in PARAMS.studies}
+    named |= {f"explain@{run}" for run in PARAMS.explanations}
     assert executed == once | grid | named | {f"subset@{name}" for name in PARAMS.subsets}
     made.commit("results")
     return made
@@ -128,10 +138,11 @@ def test_the_report_holds_every_cell_and_calls_it_reduced(clean: Clone) -> None:
     assert "reduced run" in text.lower()
     tables = (clean.folder / "reports" / "tables").glob("*/cells.csv")
     cells = pd.concat([pd.read_csv(path) for path in tables])
-    assert set(cells.key) == CELLS | set(PARAMS.runs)
+    assert set(cells.key) == CELLS | set(load_params(clean.folder / "params.yaml").named)
     assert set(cells.scale) == {"reduced run"}
     for key, accuracy in zip(cells.key, cells.test_accuracy, strict=True):
-        metrics = json.loads((clean.folder / "results" / "runs" / key / "metrics.json").read_text())
+        (path,) = (clean.folder / "results").glob(f"**/{key}/metrics.json")
+        metrics = json.loads(path.read_text())
         assert accuracy == metrics["seeds"][0]["accuracy"]
         assert f"{accuracy:.4f}" in text
     loaded = re.findall(r'<(?:img|script|link|iframe)\b[^>]*?\b(?:src|href)="([^"]*)"', text)
@@ -161,6 +172,11 @@ def test_one_changed_run_retrains_that_run_alone(clean: Clone) -> None:
     executed = clean.stages_run("exp", "run", "-S", "runs.lstm-generalized.changes.objective.irm.weight=10.0")
     touched = {"train-run@lstm-generalized", "evaluate-run@lstm-generalized"}
     assert executed == {"check", *touched, "compare", "report"}
+
+
+def test_one_changed_cell_retrains_its_study_alone(clean: Clone) -> None:
+    executed = clean.stages_run("exp", "run", "-S", "studies.gunn-order.grid.group=[5]")
+    assert executed == {"check", "train-study@gunn-order", "evaluate-study@gunn-order", "compare", "report"}
 
 
 def test_metrics_diff_between_branches_is_a_handful_of_rows(clean: Clone) -> None:

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.recnet import RecNet, state_changes
 from models.registry import build
 from stages.evaluate import macs
 
@@ -88,27 +87,6 @@ def test_a_recnet_is_the_deep_network_with_tied_weights() -> None:
         block.load_state_dict(tied)
     images = torch.randn(2, 3, 8, 8, dtype=torch.float64)
     torch.testing.assert_close(recnet(images), deep(images), rtol=0, atol=1e-12)
-
-
-def test_more_iterations_in_evaluation_leave_training_alone() -> None:
-    short, long = make("recnet", iterations=3), make("recnet", iterations=3, test_iterations=9)
-    long.load_state_dict(short.state_dict())
-    images = torch.randn(4, 3, 8, 8)
-    assert torch.equal(short.train()(images), long.train()(images))
-    long.load_state_dict(short.state_dict())
-    assert not torch.equal(short.eval()(images), long.eval()(images))
-    states = list(long.states(images, 9))
-    assert len(states) == 10
-    assert torch.equal(long.readout(states[-1]), long(images))
-
-
-def test_state_changes_are_relative_and_vanish_at_a_fixed_point() -> None:
-    model = make("recnet", iterations=2)
-    assert isinstance(model, RecNet)
-    model.eval()
-    nn.init.zeros_(model.recurrent.second.weight)  # the block then adds nothing to a state that is not negative
-    changes = state_changes(model, torch.randn(3, 3, 8, 8), 4)
-    assert changes.tolist() == [0.0] * 4
 
 
 def test_the_flat_recnet_reads_the_same_vector_at_every_step() -> None:

@@ -39,7 +39,7 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, str
             ("full", ROOT / "full" / "params.yaml", "mnist"),
         ):
             home = tmp_path_factory.mktemp(name)
-            keys = [*(f"{dataset}-{cell}" for cell in GRID), *load_params(params).runs]
+            keys = [*(f"{dataset}-{cell}" for cell in GRID), *load_params(params).named]
             made[name] = (home, make(home, params, keys, patch))
     return made
 
@@ -79,9 +79,9 @@ def table(page: str, name: str) -> str:
 def test_every_reduced_number_is_labelled(homes) -> None:
     page = homes["reduced"][1]
     assert "<strong>Reduced run.</strong>" in page
-    assert "30 not run" in page
+    assert "35 not run" in page
     headlines = page[: page.index("<nav")].split('<table class="headline">')[1:]
-    assert sorted(headline.count("reduced run</span>") for headline in headlines) == [2, 6, 10]
+    assert sorted(headline.count("reduced run</span>") for headline in headlines) == [2, 2, 5, 6, 10]
     assert table(section(page, "recurnets"), "cells").count("reduced run</span>") == 10
     own = list((Layout(homes["reduced"][0]).reports / "figures").glob("recurnets_figure_digits_*.svg"))
     assert len(own) == 12
@@ -90,7 +90,7 @@ def test_every_reduced_number_is_labelled(homes) -> None:
 
 def test_a_full_run_shows_differences_and_what_is_missing(homes) -> None:
     page = homes["full"][1]
-    assert "<strong>Partly run.</strong> 19 of the papers\N{RIGHT SINGLE QUOTATION MARK} 39 runs" in page
+    assert "<strong>Partly run.</strong> 26 of the papers\N{RIGHT SINGLE QUOTATION MARK} 51 runs" in page
     assert "reduced run</span>" not in page
     assert re.search("<td>[+\N{MINUS SIGN}][0-9]+[.][0-9]{2}</td>", page)
     assert "Sample of MNIST" in page
@@ -112,6 +112,11 @@ def test_every_figure_is_there(homes, name: str) -> None:
     drawn = {f"recurnets_figure_{number.replace('.', '_')}" for number in numbers}
     drawn |= {f"mnist_rnn_figure_{number}" for number in range(2, 10)}
     drawn |= {f"recnet_figure_{number}" for number in range(5, 8)}
+    drawn |= {"gunn_figure_4", "gunn_figure_accuracy", "gunn_figure_heads"}
+    drawn |= {"cnn_gru_figure_1", "cnn_gru_figure_2", "cnn_gru_figure_accuracy", "cnn_gru_figure_controls"}
+    dataset = {"reduced": "digits", "full": "mnist"}[name]
+    drawn |= {f"recurnets_figure_iterations_{number}_{dataset}" for number in (1, 2)}
+    drawn.add(f"recnet_figure_iterations_{'digits' if name == 'reduced' else 'cifar10'}")
     for stem in drawn:
         assert f'id="{stem}"' in page
         assert ElementTree.parse(figures / f"{stem}.svg").getroot().tag.endswith("svg")

@@ -284,3 +284,24 @@ def test_mnist_unbalanced_augmented_and_oversampled_share_one_subset_of_the_publ
             np.testing.assert_array_equal(ours, np.concatenate([clean, *[clean[rare]] * 9]))
         assert copied.sigma is not None
         np.testing.assert_array_equal(copied.sigma, np.repeat(np.float32([0, *sigmas]), [32_462, *[rare.sum()] * 9]))
+
+
+def test_labels_as_published_lose_their_first_column_and_come_from_the_training_set(tmp_path: Path) -> None:
+    source = source_of([0, 1, 2, 3, 2, 1, 0, 2], [2, 0, 1, 0], classes=4)
+    split = Split(classes=(0, 1, 2), test_first=3, labels="as_published")
+    made = make_split("x", split, source)
+    one_hot = np.eye(4)[source.train.labels[[0, 1, 2, 4, 5, 6, 7]]][:, 1:]  # columns 1 to 3 of the kept images
+    assert made.pool.labels.tolist() == one_hot.argmax(axis=1).tolist()  # of an all-zero row, argmax is 0
+    assert made.pool.importance is not None
+    assert made.pool.importance.tolist() == one_hot.sum(axis=1).tolist()
+    assert ids(made.test) == [100, 101, 102]  # the test images are the right ones
+    assert made.test.labels.tolist() == made.pool.labels[:3].tolist()
+    assert made.classes == ("b", "c", "d")
+    stage.write_split(tmp_path / "x", split, made)
+    again = read_split(tmp_path / "x")
+    assert again.train(0).importance.tolist() == made.pool.importance.tolist()
+    stage.write_composition(tmp_path / "table", split, source, again)
+    rows = list(csv.DictReader((tmp_path / "table" / "composition.csv").open()))
+    assert [(row["class"], row["images"], row["official"]) for row in rows if row["part"] == "train"] == [
+        ("b", "4", "4"), ("c", "3", "3"), ("d", "0", "1"),
+    ]  # fmt: skip
