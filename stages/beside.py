@@ -78,11 +78,12 @@ class Beside:
         """The document's main metric of every run, its own and ours; columns :data:`HEADLINE_COLUMNS`."""
         head = self.paper.headline
         tables = {table.id: table for table in self.paper.tables}
+        titles = {**self.paper.runs, **self.paper.variants}
         rows: dict[str, Row] = {}
         for claim, row in zip(self.claims, self.claim_rows(), strict=True):
             if claim.metric == head.metric and claim.run is not None and claim.run not in rows:
                 table = tables[claim.table]
-                names = {"title": self.paper.runs[claim.run], "caption": table.caption, "short": table.short}
+                names = {"title": titles[claim.run], "caption": table.caption, "short": table.short}
                 place = {"row": head.row, "column": head.column}
                 rows[claim.run] = row | {key: text.format(**claim.model_dump(exclude={"run"}), run=claim.run, **names)
                                          for key, text in place.items()}  # fmt: skip

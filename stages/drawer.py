@@ -17,11 +17,13 @@ from stages.plots import (
     describe_grid,
     describe_iterations,
     describe_sweep,
+    describe_trade_off,
     draw_grid,
     draw_iterations,
     draw_sweep,
+    draw_trade_off,
 )
-from stages.relations import GRID_COLUMNS, ITERATION_COLUMNS, SWEEP_COLUMNS
+from stages.relations import COMPARISON_COLUMNS, GRID_COLUMNS, ITERATION_COLUMNS, SWEEP_COLUMNS
 from stages.results import CellResult
 from stages.tables import read_csv
 
@@ -154,6 +156,24 @@ class Drawer:
             views.append(FigureView(
                 figure_name(self.paper, grid.id), grid.id, grid.caption, draw_grid(rows, grid.rows, grid.columns),
                 describe_grid(rows, grid.rows, grid.columns), note, (f"reports/tables/{self.paper.id}/{path.name}",),
+            ))  # fmt: skip
+        return views
+
+    def trade_offs(self, tables: Path) -> list[FigureView]:
+        """Accuracy against parameters and multiply-accumulates, of comparisons that have three runs or more."""
+        views = []
+        for item in self.paper.comparisons:
+            path = tables / f"comparison_{slug(item.id)}.csv"
+            every = read_rows(path, COMPARISON_COLUMNS) if item.drawn else []
+            rows = [row for row in every if row["test_accuracy"]]
+            if len(rows) < 3:
+                continue
+            missing = ", ".join(row["title"] for row in every if not row["test_accuracy"])
+            scales = " and ".join(dict.fromkeys(row["scale"] for row in rows))
+            note = f"Ours, {scales}." + (f" Not run: {missing}." if missing else "")
+            views.append(FigureView(
+                figure_name(self.paper, f"{item.id} trade-off"), "", f"{item.caption}: accuracy and cost",
+                draw_trade_off(rows), describe_trade_off(rows), note, (f"reports/tables/{self.paper.id}/{path.name}",),
             ))  # fmt: skip
         return views
 

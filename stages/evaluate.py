@@ -3,8 +3,8 @@
     python -m stages.evaluate HOME KEY
 
 writes runs/<key>/predictions/seed-<n>.csv (index, true, predicted, probability of the predicted class), and under
-results/runs/<key>/ metrics.json, per_class.csv, confusion.csv, predicted.csv and iterations.csv. KEY may be a study: its
-cells' files lie in results/studies/<study>/evaluation/<cell>/.
+results/runs/<key>/ metrics.json, per_class.csv, confusion.csv, predicted.csv and iterations.csv. Of a study
+the files of its cells lie in results/studies/<study>/evaluation/<cell>/.
 
 predicted.csv has a row per test image: its label, and what every seed predicts; it stays in git, so that runs can be
 compared image by image in any clone. iterations.csv is of networks that apply a block again and again: per seed and

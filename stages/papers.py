@@ -92,7 +92,7 @@ class Statement(Frozen):
 class Comparison(Frozen):
     """A table of our own: runs beside a baseline, with accuracy and gain on ``labels`` (default: all) by image.
 
-    ``runs``: names, or patterns of what was run.
+    ``runs``: names, or patterns of what was run. ``drawn``: also as a figure, accuracy against parameters and MACs.
     """
 
     id: str
@@ -100,6 +100,7 @@ class Comparison(Frozen):
     baseline: str
     labels: tuple[int, ...] | None = None
     runs: tuple[str, ...]
+    drawn: bool = False
 
 
 class Sweep(Frozen):

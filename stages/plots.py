@@ -163,3 +163,40 @@ def describe_iterations(rows: Sequence[Row]) -> str:
         said = [f"{row['iterations']} iterations {float(row['test_accuracy']):.4f}" for row in (*trained, own[-1])]
         parts.append(f"{title}: {', '.join(said)}")
     return f"Line charts of test accuracy and change of the state over 1 to 30 iterations. {'; '.join(parts)}."
+
+
+def draw_trade_off(rows: Sequence[Row]) -> str:
+    """Test accuracy of runs against their parameters and against their multiply-accumulates, on logarithmic axes."""
+    with mpl.rc_context(STYLE):
+        height = 3.2 + 0.19 * ((len(rows) + 1) // 2)
+        figure = new_figure(7.4, height)
+        panels = (("parameters", "parameters", 0.09), ("macs", "multiply-accumulates per image", 0.58))
+        for column, label, left in panels:
+            axes = figure.add_axes((left, (height - 2.75) / height, 0.4, 2.65 / height))
+            for number, row in enumerate(rows):
+                place = float(row[column]), float(row["test_accuracy"])
+                axes.plot(*place, marker=_marker(number), color=_color(number), markersize=7, linewidth=0)
+            axes.set_xscale("log")
+            axes.set_xlabel(label, labelpad=3)
+            plain(axes)
+        figure.axes[0].set_ylabel("test accuracy")
+        handles = [
+            Line2D([], [], color=_color(i), marker=_marker(i), linewidth=0, label=row["title"])
+            for i, row in enumerate(rows)
+        ]
+        figure.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 0.0), **{**LEGEND, "ncols": 2})
+        return to_svg(figure)
+
+
+def _marker(number: int) -> str:
+    return "osD^v<>"[number % 7]
+
+
+def describe_trade_off(rows: Sequence[Row]) -> str:
+    """A trade-off in words."""
+    listed = (
+        f"{row['title']}: {float(row['test_accuracy']):.4f} with {int(row['parameters'])} parameters and "
+        f"{int(row['macs'])} multiply-accumulates"
+        for row in rows
+    )
+    return f"Test accuracy against parameters and against multiply-accumulates. {'; '.join(listed)}."

@@ -79,6 +79,11 @@ def rate(value: str) -> str:
     return count(round(float(f"{float(value):.3g}"))) if value else MISSING
 
 
+def milliseconds(value: str) -> str:
+    """How long one of so many per second takes."""
+    return f"{1000 / float(value):.3g}\u202fms" if value else ""
+
+
 def duration(seconds: float | str) -> str:
     """Seconds in the unit that suits them."""
     number = float(seconds)
@@ -107,7 +112,7 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (fraction, measured, signed, points, epochs, count, millions, rate, duration, inline, slug)
+    filters = (fraction, measured, signed, points, epochs, count, millions, rate, milliseconds, duration, inline, slug)
     made.filters |= {f.__name__: f for f in filters}
     return made
 
@@ -132,6 +137,7 @@ class PaperView:
     sweeps: list[FigureView]
     grids: list[FigureView]
     iterations: list[FigureView]
+    trade_offs: list[FigureView]
     maps: list[MapsView]
     sizes: list[Row]
 
@@ -139,7 +145,7 @@ class PaperView:
     def figures(self) -> list[FigureView]:
         """All figures that are drawn."""
         charts = [figure for _, group in self.charts for figure in group]
-        return [*self.diagrams, *charts, *self.own, *self.sweeps, *self.grids, *self.iterations]
+        return [*self.diagrams, *charts, *self.own, *self.sweeps, *self.grids, *self.iterations, *self.trade_offs]
 
     def title_of(self, split: str) -> str:
         """A split's name as the document writes it."""
@@ -170,6 +176,7 @@ def view(layout: Layout, paper: Paper, results: Results) -> PaperView:
         sweeps=drawer.sweeps(tables),
         grids=drawer.grids(tables),
         iterations=drawer.iterations(tables),
+        trade_offs=drawer.trade_offs(tables),
         maps=maps(paper, layout),
         sizes=read_rows(tables / "sizes.csv", SIZE_COLUMNS) if paper.sizes else [],
     )

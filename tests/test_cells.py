@@ -291,3 +291,30 @@ def test_iterations_beyond_training_are_measured_where_there_is_a_block_to_itera
         own = table[(table.seed == seed["seed"]) & (table.iterations == 2)]
         assert own.accuracy.item() == pytest.approx(seed["accuracy"], abs=1e-9)
     assert (table.state_change > 0).all()
+
+
+def test_a_gunn_can_be_checkpointed_though_its_document_says_not(
+    layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = load_params(REPOSITORY / "params.yaml")
+    cell = params.cell("gunn-as-published")
+    recipe = cell.recipe.model_copy(update={"epochs": 3})
+    cell = cell.model_copy(update={"dataset": "digits", "recipe": recipe})
+    train.run([cell], COMPUTE, layout)
+    other = Layout(tmp_path / "stopped")
+    write_split(other)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        real = Checkpoints.save
+
+        def stop_after_two(self: Checkpoints, seed: int, state: dict[str, Any]) -> None:
+            real(self, seed, state)
+            if state["epoch"] == 1:
+                raise KeyboardInterrupt
+
+        patch.setattr(Checkpoints, "save", stop_after_two)
+        train.run([cell], COMPUTE, other)
+    train.run([cell], COMPUTE, other)
+    for folder in (Layout.weights, Layout.training):
+        for path in folder(layout, cell).iterdir():
+            if path.name != "timing.csv":
+                assert path.read_bytes() == (folder(other, cell) / path.name).read_bytes()

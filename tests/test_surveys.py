@@ -1,0 +1,101 @@
+"""Figures over grids, iterations and costs: their rows from results, and what is said about them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages.beside import Beside
+from stages.claims import load_claims
+from stages.drawer import slopes
+from stages.layout import Layout
+from stages.papers import PAPERS, Paper, load_paper
+from stages.params import load_params
+from stages.plots import describe_iterations, describe_trade_off, draw_grid, draw_iterations, draw_trade_off
+from stages.relations import comparison_rows, grid_rows, iteration_rows
+from stages.results import read_results
+from tests.fake_results import write_cells, write_split
+from tests.small import REPOSITORY
+
+Text = dict[str, str]
+
+
+def beside(home: Path, paper: str, keys: list[str]) -> Beside:
+    """Made-up full-scale results of ``keys`` beside a document."""
+    params = load_params(REPOSITORY / "full" / "params.yaml")
+    write_cells(home, params, keys)
+    for split in {params.cell(key).dataset for key in keys}:
+        write_split(home, split)
+    document = load_paper(PAPERS / paper)
+    claims = load_claims(PAPERS / paper / "claims.csv", document)
+    return Beside(document, claims, read_results(Layout(home), params).of(paper))
+
+
+def text(rows: list[dict[str, object]]) -> list[Text]:
+    return [{key: "" if value is None else str(value) for key, value in row.items()} for row in rows]
+
+
+def test_a_grid_has_a_row_per_cell_that_was_made(tmp_path: Path) -> None:
+    made = beside(tmp_path, "cnn-gru", ["sensitivity-3-64", "sensitivity-12-512", "cnn-gru"])
+    (grid,) = made.paper.grids
+    rows = grid_rows(made, grid)
+    assert [(row["row"], row["column"], row["scale"]) for row in rows] == [
+        (3, 64, "full run"), (12, 512, "full run"),
+    ]  # fmt: skip
+    assert rows[0]["test_accuracy"] == made.ours["sensitivity-3-64"].mean("test_accuracy")
+
+
+def test_slopes_of_a_plane_are_its_own(tmp_path: Path) -> None:
+    (grid,) = load_paper(PAPERS / "cnn-gru").grids
+    rows = [
+        {"row": str(n), "column": str(m), "test_accuracy": repr(float(0.5 + 0.01 * n + 0.02 * np.log2(m)))}
+        for n in (3, 6, 9) for m in (64, 128, 512)
+    ]  # fmt: skip
+    assert slopes(rows, grid) == {
+        "one more of layers": pytest.approx(0.01),
+        "doubling of hidden": pytest.approx(0.02),
+    }
+    assert draw_grid(rows, "layers", "hidden").count("<path") >= 9 + 9  # a square per cell, a marker per point
+
+
+def recnet_iterations(paper: Paper, made: Beside) -> list[Text]:
+    return text(iteration_rows(made, paper.iterations[0]))
+
+
+def test_iterations_are_those_of_networks_that_iterate(tmp_path: Path) -> None:
+    made = beside(tmp_path, "recnet", ["recnet", "recnet-own-norms", "resnet1"])
+    rows = recnet_iterations(made.paper, made)
+    assert {row["key"] for row in rows} == {"recnet", "recnet-own-norms"}
+    assert [int(row["iterations"]) for row in rows if row["key"] == "recnet"] == list(range(1, 31))
+    assert {row["trained"] for row in rows} == {"7"}
+    said = describe_iterations(rows)
+    assert "RecNet, 7 iterations: 7 iterations 0.8300, 30 iterations 0.6000" in said
+
+
+def test_a_state_that_left_its_range_leaves_a_gap(tmp_path: Path) -> None:
+    made = beside(tmp_path, "recnet", ["recnet"])
+    rows = recnet_iterations(made.paper, made)
+    for row in rows[20:]:
+        row["state_change"] = ""
+    assert draw_iterations(rows).startswith("<svg")
+
+
+def test_depth_of_recurnets_is_three_more_than_its_iterations(tmp_path: Path) -> None:
+    made = beside(tmp_path, "recurnets", ["mnist-recurnet1-7", "mnist-recurnet2-4"])
+    one, two = (iteration_rows(made, wanted) for wanted in made.paper.iterations)
+    assert {row["trained"] for row in one} == {4}
+    assert {row["trained"] for row in two} == {1}
+
+
+def test_costs_stand_beside_accuracies(tmp_path: Path) -> None:
+    made = beside(tmp_path, "cnn-gru", ["cnn-gru", "cnn", "rnn"])
+    (comparison,) = made.paper.comparisons
+    rows = [row for row in text(comparison_rows(made, comparison)) if row.get("test_accuracy")]
+    assert [row["run"] for row in rows] == ["cnn-gru", "cnn", "rnn"]
+    # 1,000 test images in a quarter of a second, 1,000 training images in two seconds; see tests/fake_results.py
+    assert {row["test_images_per_second"] for row in rows} == {"4000.0"}
+    assert {row["train_images_per_second"] for row in rows} == {"500.0"}
+    assert describe_trade_off(rows).count("multiply-accumulates") == 4
+    assert draw_trade_off(rows).startswith("<svg")
