@@ -8,7 +8,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from stages.papers import Block, Diagram
+from stages.exhibits import Block, Diagram
 from stages.svg import FOREGROUND, SERIES, STYLE, new_figure, to_svg
 
 # Colours as in the document (blue convolutions, red pooling); the labels say the same without colour.

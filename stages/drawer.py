@@ -11,8 +11,9 @@ import pandas as pd
 
 from stages.beside import FULL, REDUCED
 from stages.diagrams import describe_diagram, draw_diagram
+from stages.exhibits import Chart, Grid
 from stages.figures import collect, describe, draw, runs_of
-from stages.papers import Chart, Grid, Paper, slug
+from stages.papers import Paper, slug
 from stages.plots import (
     describe_grid,
     describe_iterations,

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from stages.papers import Chart
+from stages.exhibits import Chart
 from stages.results import CellResult
 from stages.svg import SERIES, SOFT, STYLE, new_figure, to_svg
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from stages.beside import FULL, NOT_RUN, Beside, Row
-from stages.papers import Comparison, Grid, Iterations, Statement, Sweep
+from stages.exhibits import Comparison, Grid, Iterations, Statement, Sweep
 from stages.results import CellResult
 from stages.statistics import Estimate, over_seeds, paired_difference
 

@@ -13,9 +13,10 @@ from markupsafe import Markup
 from stages.beside import CELL_COLUMNS, CLAIM_COLUMNS, DIFFERENCE_COLUMNS, HEADLINE_COLUMNS
 from stages.drawer import Drawer, FigureView, Row, read_rows
 from stages.errors import run_stage
+from stages.exhibits import ChartGroup, Comparison
 from stages.files import atomic_folder, read_json, write_text
 from stages.layout import Layout
-from stages.papers import PAPERS, ChartGroup, Comparison, Paper, load_author_cost, load_author_log, load_papers, slug
+from stages.papers import PAPERS, Paper, load_author_cost, load_author_log, load_papers, slug
 from stages.params import Params, load_params
 from stages.relations import COMPARISON_COLUMNS, STATEMENT_COLUMNS
 from stages.results import Results, read_results

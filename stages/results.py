@@ -7,18 +7,18 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from stages.errors import StageError
 from stages.files import read_json
 from stages.layout import Layout
 from stages.params import Cell, Params
-from stages.recipe import Fraction, Positive
+from stages.records import Environment, Metrics, Record, Run
 from stages.tables import REMAKE, numeric, read_csv
 
 SCORES = (
@@ -33,61 +33,6 @@ CURVE_COLUMNS = (
 CLASS_CURVE_COLUMNS = ("seed", "epoch", "label", "train_recall", "test_recall")
 TIMING_COLUMNS = ("seed", "epoch", "train_seconds", "test_seconds")
 COMPOSITION_COLUMNS = ("part", "label", "class", "images", "clean", "noisy", "official")
-
-
-class Record(BaseModel):
-    """What a JSON file must hold; further keys are ignored."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class Run(Record):
-    """run.json: what was trained, on which data (SHA-256 of the split) and with which code."""
-
-    cell: dict[str, Any]
-    data_sha256: str
-    code_sha256: str
-    parameters: Positive
-
-
-class SeedScores(Record):
-    """One seed's scores on the test set; fractions 0..1, and the cross-entropy in nats.
-
-    ``loss``: its mean over the images. ``loss_sum``: the sum over batches of a batch's mean.
-    """
-
-    seed: Annotated[int, Field(ge=0)]
-    loss: Annotated[float, Field(ge=0)]
-    loss_sum: Annotated[float, Field(ge=0)]
-    accuracy: Fraction
-    precision_weighted: Fraction
-    recall_weighted: Fraction
-    f1_weighted: Fraction
-    precision_macro: Fraction
-    recall_macro: Fraction
-    f1_macro: Fraction
-
-
-class Metrics(Record):
-    """metrics.json. ``macs``: multiply-accumulates of one image, inference; ``training_macs``: the same in training."""
-
-    classes: Positive
-    parameters: Positive
-    macs: Positive
-    training_macs: Positive
-    test_images: Positive
-    seeds: Annotated[tuple[SeedScores, ...], Field(min_length=1)]
-
-
-class Environment(Record):
-    """environment.json: where a cell was trained."""
-
-    python: str
-    torch: str
-    device: str
-    device_name: str
-    threads: int
-    platform: str
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from models.registry import build
-from stages.papers import Size
+from stages.exhibits import Size
 
 Row = dict[str, object]
 SIZE_COLUMNS = ("network", "layer", "kind", "where", "published", "counted", "statistics", "outcome")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +19,7 @@ from stages.checkpoint import Checkpoints
 from stages.errors import StageError
 from stages.files import sha256
 from stages.layout import Layout
-from stages.params import Cell, Compute, Params, Study, load_params
+from stages.params import Compute, load_params
 from tests.small import REPOSITORY, small_cell, small_params, write_split
 
 COMPUTE = Compute(device="cpu", threads=1)
@@ -222,63 +221,6 @@ def test_an_unknown_cell_is_one_sentence() -> None:
     assert ended.returncode == 1
     assert "unknown cell 'lstm-unknown': expected one of elman, lstm" in ended.stderr
     assert len(ended.stderr.strip().splitlines()) == 1
-
-
-def study() -> Params:
-    """Two networks in one study, on the digits."""
-    params = small_params()
-    recipe = params.recipes["mnist-rnn"].model_copy(update={"epochs": 2, "batch_size": 16, "seeds": (0,)})
-    pair = Study.model_validate({
-        "paper": "mnist-rnn", "data": "digits", "transform": "scaled", "recipe": "mnist-rnn",
-        "model": {"file": "mnist_rnn", "name": "lstm", "options": {"width": 8, "hidden": 4}},
-        "cells": {"small": {}, "elman-too": {"name": "elman", "options": {"width": 8, "hidden": 4}}},
-        "grid": {"hidden": [5, 6]},
-    })  # fmt: skip
-    return params.model_copy(update={"studies": {"pair": pair}, "recipes": {"mnist-rnn": recipe}, "explanations": {}})
-
-
-def test_the_cells_of_a_study_are_trained_as_if_they_were_alone(layout: Layout, tmp_path: Path) -> None:
-    params = study()
-    cells = params.cells("pair")
-    assert [cell.key for cell in cells] == ["small", "elman-too", "pair-5", "pair-6"]
-    train.run(cells, COMPUTE, layout)
-    evaluate.run(cells, COMPUTE, layout)
-    alone = Layout(tmp_path / "alone")
-    write_split(alone)
-    for cell in cells:
-        train.run([cell], COMPUTE, alone)
-        evaluate.run([cell], COMPUTE, alone)
-        for name in ("curves.csv", "run.json"):
-            assert (layout.training(cell) / name).read_bytes() == (alone.training(cell) / name).read_bytes()
-        for name in ("metrics.json", "predicted.csv"):
-            assert (layout.evaluation(cell) / name).read_bytes() == (alone.evaluation(cell) / name).read_bytes()
-    assert {path.parent.parent.name for path in layout.trained} == {"training"}
-    assert not any(layout.checkpoints.glob("*"))
-
-
-def test_an_interrupted_study_keeps_what_was_finished(
-    layout: Layout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    cells = study().cells("pair")
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        real = train.train_cell
-
-        def stop_at_the_third(cell: Cell, compute: Compute, where: Layout) -> Checkpoints:
-            if cell is cells[2]:
-                raise KeyboardInterrupt
-            return real(cell, compute, where)
-
-        patch.setattr(train, "train_cell", stop_at_the_third)
-        train.run(cells, COMPUTE, layout)
-    finished = (layout.training(cells[0]) / "curves.csv").read_bytes()
-    shutil.rmtree(layout.all_results)  # as DVC does before it runs a stage again
-    shutil.rmtree(layout.home / "runs")
-    capsys.readouterr()
-    train.run(cells, COMPUTE, layout)
-    said = capsys.readouterr().out
-    assert "small seed 0: continues after epoch 2/2" in said
-    assert "small seed 0: epoch" not in said
-    assert (layout.training(cells[0]) / "curves.csv").read_bytes() == finished
 
 
 def test_iterations_beyond_training_are_measured_where_there_is_a_block_to_iterate(trained: Layout) -> None:

@@ -6,15 +6,8 @@ import pytest
 
 from stages.claims import load_claims
 from stages.errors import StageError
-from stages.papers import (
-    PAPERS,
-    Paper,
-    Statement,
-    load_author_cost,
-    load_author_log,
-    load_paper,
-    load_papers,
-)  # fmt: skip
+from stages.exhibits import Statement
+from stages.papers import PAPERS, Paper, load_author_cost, load_author_log, load_paper, load_papers  # fmt: skip
 from stages.params import Cell, Params, load_params
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from models.registry import build
-from stages.papers import Size, load_papers
+from stages.exhibits import Size
+from stages.papers import load_papers
 from stages.sizes import count, size_rows
 
 
