@@ -39,7 +39,7 @@ class Beside:
             return ""
         if run not in self.ours:
             return NOT_RUN
-        return REDUCED if self.paper.differences(self.ours[run].cell) else FULL
+        return REDUCED if self.paper.differences(self.ours[run].cell, self.ours[run].images) else FULL
 
     def common_scale(self, *runs: str) -> str:
         """The scale of what needs several runs: the poorest of theirs."""
@@ -111,7 +111,7 @@ class Beside:
         """Where our cells depart from the document's recipe; values as JSON; columns :data:`DIFFERENCE_COLUMNS`."""
         cells: dict[tuple[str, str, str], list[str]] = {}
         for key, result in self.ours.items():
-            for parameter, pair in self.paper.differences(result.cell).items():
+            for parameter, pair in self.paper.differences(result.cell, result.images).items():
                 paper, this_run = (value if isinstance(value, str) else json.dumps(value) for value in pair)
                 cells.setdefault((parameter, paper, this_run), []).append(key)
         return [

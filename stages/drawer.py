@@ -94,7 +94,7 @@ class Drawer:
         panels = collect(chart, self.ours, self.author_log, titles)
         shown = {run: self.ours.get(run) for run in runs_of(chart, titles)}
         there = [result for result in shown.values() if result is not None]
-        kinds = {REDUCED if self.paper.differences(result.cell) else FULL for result in there}
+        kinds = {REDUCED if self.paper.differences(result.cell, result.images) else FULL for result in there}
         scale = " and ".join(sorted(kinds))
         columns = ", ".join(dict.fromkeys(column for panel in chart.panels for column in panel))
         sources = [f"results/runs/{run}/curves.csv ({columns})" for run in chart.runs] if there else []

@@ -50,6 +50,7 @@ Titles = dict[str, str]
 
 class Paper(Frozen):
     """A paper.yaml. ``datasets``: the names of splits as the document writes them. ``runs``: its runs and their titles.
+    ``images``: how many training and test images a dataset has that is a folder of the user's own.
 
     ``variants``: runs of our own at the document's scale; a name may be a pattern, and its title a format of the
     fields of a cell and its options. ``own_title``: the title of any other run, a format of the
@@ -64,6 +65,7 @@ class Paper(Frozen):
     code: str
     lead: str
     datasets: Titles
+    images: dict[str, tuple[int, int]] = {}  # noqa: RUF012
     runs: Titles
     variants: Titles = {}  # noqa: RUF012
     own_title: str = "{key}"
@@ -114,8 +116,10 @@ class Paper(Frozen):
     def _variant(self, run: str) -> str | None:
         return next((title for pattern, title in self.variants.items() if fnmatchcase(run, pattern)), None)
 
-    def differences(self, cell: Cell) -> dict[str, tuple[Any, Any]]:
+    def differences(self, cell: Cell, images: tuple[int, int] | None = None) -> dict[str, tuple[Any, Any]]:
         """Where a cell departs from the document's recipe: key -> (paper's value, the cell's); empty for a full run.
+
+        ``images``: how many images of each part it was made of, if that is known.
 
         Every key of the cell counts but :data:`FREE_KEYS`: an option unknown to the document is a difference once it is
         set. Of a run that the document does not have, only what it says of all such runs counts.
@@ -140,6 +144,8 @@ class Paper(Frozen):
             said = any(key == name or key.startswith(f"{name}.") for name in (*paper, *free))
             if not said and value is not None and value != usual.get(key):
                 pairs[key] = ABSENT, value
+        if images is not None and cell.dataset in self.images:
+            pairs["images"] = list(self.images[cell.dataset]), list(images)
         return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
 
 

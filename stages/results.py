@@ -97,6 +97,13 @@ class CellResult:
         """Seconds spent on training and testing, all seeds together."""
         return float(self.timing["train_seconds"].sum() + self.timing["test_seconds"].sum())
 
+    @property
+    def images(self) -> tuple[int, int] | None:
+        """Training and test images of the split; None where it is not tabulated."""
+        if self.composition is None:
+            return None
+        return int(self._images("train", None)[0]), int(self._images("test", None)[0])
+
     def throughput(self) -> dict[str, float | None]:
         """Images per second in training and in testing, over all epochs; None where the split is not tabulated."""
         epochs = len(self.timing)

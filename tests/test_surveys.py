@@ -12,7 +12,7 @@ from stages.claims import load_claims
 from stages.drawer import slopes
 from stages.layout import Layout
 from stages.papers import PAPERS, Paper, load_paper
-from stages.params import load_params
+from stages.params import Cell, load_params
 from stages.plots import describe_iterations, describe_trade_off, draw_grid, draw_iterations, draw_trade_off
 from stages.relations import comparison_rows, grid_rows, iteration_rows
 from stages.results import read_results
@@ -99,3 +99,13 @@ def test_costs_stand_beside_accuracies(tmp_path: Path) -> None:
     assert {row["train_images_per_second"] for row in rows} == {"500.0"}
     assert describe_trade_off(rows).count("multiply-accumulates") == 4
     assert draw_trade_off(rows).startswith("<svg")
+
+
+def test_a_folder_that_is_not_all_of_imagenet_makes_a_reduced_run() -> None:
+    paper = load_paper(PAPERS / "cnn-gru")
+    cell = load_params(REPOSITORY / "full" / "params.yaml").cell("cnn-gru")
+    assert paper.differences(cell, (50_000, 10_000)) == {}
+    tree = cell.model_dump(mode="json") | {"key": "imagenet-cnn-gru", "dataset": "imagenet"}
+    small = paper.differences(Cell.model_validate(tree), (12, 6))
+    assert small["images"] == ([1_281_167, 50_000], [12, 6])
+    assert "images" not in paper.differences(Cell.model_validate(tree), (1_281_167, 50_000))
