@@ -27,6 +27,7 @@ from stages.batches import load_images, ordered_batches
 from stages.errors import StageError, run_stage
 from stages.files import atomic_folder, write_text
 from stages.layout import Layout
+from stages.objectives import decided
 from stages.params import Explanation, Params, load_params
 from stages.saliency import deletion_and_insertion, orders, random_orders, randomised, rank_correlation, saliency
 from stages.sheets import ROWS, write_sheet
@@ -41,6 +42,8 @@ def run(key: str, params: Params, layout: Layout) -> None:
     if key not in params.explanations:
         raise StageError(f"unknown explanation '{key}': params.yaml has {', '.join(params.explanations)}.")
     wanted, cell = params.explanations[key], params.cell(key)
+    if (weights := layout.weights(cell).relative_to(layout.home).as_posix()) != wanted.weights:
+        raise StageError(f"key 'explanations.{key}.weights': those of {key} are in {weights}, not in {wanted.weights}.")
     split = read_split(layout.data(cell.dataset))
     images = load_images(split.test, cell.transform, torch.device("cpu"), training=False, noise_seed=0)
     seed = cell.recipe.seeds[0]
@@ -62,7 +65,7 @@ def scores(
 ) -> list[dict[str, Any]]:
     """The rows of scores.csv."""
     with torch.no_grad():
-        predicted = model(pixels).argmax(dim=1)
+        predicted = decided(model(pixels)).argmax(dim=1)
     by_map = deletion_and_insertion(model, pixels, orders(maps), wanted.steps)
     at_random = [
         deletion_and_insertion(

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
+from stages import explain, train
+from stages.errors import StageError
+from stages.layout import Layout
+from stages.params import Compute, load_params
 from stages.saliency import (
     deletion_and_insertion,
     orders,
@@ -16,6 +23,7 @@ from stages.saliency import (
     rank_correlation,
     saliency,
 )
+from tests.small import REPOSITORY, write_split
 
 
 class Linear(nn.Module):
@@ -114,3 +122,35 @@ def test_rank_correlation_is_spearmans() -> None:
         expected = spearmanr(first[n].flatten().numpy(), second[n].flatten().numpy()).statistic
         assert ours[n].item() == pytest.approx(expected, abs=1e-12)
     assert rank_correlation(first, first).tolist() == pytest.approx([1.0] * 4)
+
+
+def test_an_explanation_is_written_from_the_weights_of_its_run(tmp_path: Path) -> None:
+    params = load_params(REPOSITORY / "params.yaml")
+    layout, cell = Layout(tmp_path), params.cell("cnn-gru")
+    small = cell.model_copy(update={"recipe": cell.recipe.model_copy(update={"epochs": 1})})
+    write_split(layout)
+    train.run([small], Compute(device="cpu", threads=1), layout)
+    wanted = params.explanations["cnn-gru"].model_copy(update={"images": 8, "steps": 4})
+    params = params.model_copy(update={"explanations": {"cnn-gru": wanted}})
+    explain.run("cnn-gru", params, layout)
+    folder = layout.explanation("cnn-gru")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert set(before) == {"maps.png", "scores.csv", "randomised.csv"}
+    scores = pd.read_csv(folder / "scores.csv")
+    assert len(scores) == 8
+    areas = scores[["deletion", "insertion", "random_deletion", "random_insertion"]]
+    assert ((areas > 0) & (areas < 1)).all(axis=None)
+    layers = pd.read_csv(folder / "randomised.csv").layer
+    assert (layers.iloc[0], layers.iloc[-1]) == ("head", "trunk.0")
+    explain.run("cnn-gru", params, layout)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_an_explanation_that_names_other_weights_or_nothing_is_refused(tmp_path: Path) -> None:
+    params = load_params(REPOSITORY / "params.yaml")
+    with pytest.raises(StageError, match=r"unknown explanation 'lstm': params\.yaml has cnn-gru"):
+        explain.run("lstm", params, Layout(tmp_path))
+    wrong = params.explanations["cnn-gru"].model_copy(update={"weights": "runs/cnn/weights"})
+    params = params.model_copy(update={"explanations": {"cnn-gru": wrong}})
+    with pytest.raises(StageError, match="those of cnn-gru are in runs/studies/cnn-gru-runs/weights/cnn-gru"):
+        explain.run("cnn-gru", params, Layout(tmp_path))
