@@ -184,17 +184,3 @@ def _gradual(channels: int, layer: str, group: int, reverse: bool) -> nn.Module:
     if layer == "sunn_shared":
         return SharedSunn2d(channels, group)
     return Sunn2d(channels, channels if layer == "sunn" else matched_inner(channels, group))
-
-
-def keras_rows(model: Gunn15Keras) -> list[tuple[str, int]]:
-    """Every layer that has parameters, and how many Keras counts: figure 6 of the document, in its order.
-
-    Keras counts a batch normalisation's running mean and variance, two more per channel.
-    """
-    rows = []
-    for block in (*model.features, model.fc1, model.fc2, model.fc3):
-        for part in block if type(block) is nn.Sequential else (block,):
-            kept = sum(value.numel() for name, value in part.named_buffers() if name.startswith("running"))
-            if count := kept + sum(parameter.numel() for parameter in part.parameters()):
-                rows.append((type(part).__name__, count))
-    return rows
