@@ -97,10 +97,10 @@ class Drawer:
         kinds = {REDUCED if self.paper.differences(result.cell, result.images) else FULL for result in there}
         scale = " and ".join(sorted(kinds))
         columns = ", ".join(dict.fromkeys(column for panel in chart.panels for column in panel))
-        sources = [f"results/runs/{run}/curves.csv ({columns})" for run in chart.runs] if there else []
+        sources = list(dict.fromkeys(f"{_curves(result)} ({columns})" for result in there))
         notes = []
         if not own:
-            sources.append(f"papers/{self.paper.id}/author_log.csv")
+            sources += [f"papers/{self.paper.id}/author_log.csv"] if len(self.author_log) else []
             logged = set(self.author_log["run"])
             missing = [titles[run] for run, result in shown.items() if result is None]
             unlogged = [titles[run] for run in shown if run not in logged]
@@ -194,6 +194,15 @@ class Drawer:
                     (f"reports/tables/{self.paper.id}/{path.name}",),
                 ))  # fmt: skip
         return views
+
+
+def _curves(result: CellResult) -> str:
+    """Where a run's curves lie, from the home; the depths of a grid, which share a chart, as one pattern."""
+    cell = result.cell
+    if cell.study is not None:
+        return f"results/studies/{cell.study}/training/{cell.key}/curves.csv"
+    key = f"{cell.dataset}-{cell.architecture}-*" if "depth" in cell.options else cell.key
+    return f"results/runs/{key}/curves.csv"
 
 
 def slopes(rows: Sequence[Row], grid: Grid) -> dict[str, float]:
