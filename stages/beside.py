@@ -4,21 +4,40 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 
 from stages.claims import Claim
+from stages.energy import cost, grams_per_kwh
 from stages.papers import Paper, cell_fields
+from stages.params import Energy
 from stages.results import CellResult
+from stages.verdicts import EXACT, INCONCLUSIVE, Measured, judge, measure, target
 
 FULL, REDUCED, NOT_RUN = "full run", "reduced run", "not run"
 CLAIM_COLUMNS = (
     "id", "table", "group", "row", "column", "run", "metric", "unit", "published", "value", "log", "log_epochs",
-    "ours", "scale", "seeds", "difference", "margin", "note",
+    "ours", "low", "high", "basis", "scale", "seeds", "difference", "margin", "better", "target_low", "target_high",
+    "target", "verdict", "reason", "note",
 )  # fmt: skip
-HEADLINE_COLUMNS = ("row", "column", "run", "published", "log", "ours", "scale", "seeds")
+HEADLINE_COLUMNS = (
+    "row",
+    "column",
+    "run",
+    "published",
+    "log",
+    "ours",
+    "low",
+    "high",
+    "scale",
+    "seeds",
+    "verdict",
+    "reason",
+)
 CELL_COLUMNS = (
     "key", "title", "dataset", "architecture", "scale", "seeds", "epochs", "parameters", "macs", "training_macs",
     "test_accuracy", "test_f1", "test_precision", "test_recall", "test_f1_macro", "test_loss", "train_accuracy",
-    "seconds_per_epoch", "seconds", "test_images", "device_name", "data_sha256", "code_sha256",
+    "nll", "brier", "ece", "latency_ms", "seconds_per_epoch", "seconds", "energy_wh", "energy_kind", "co2_g",
+    "joules_per_correct", "test_images", "device_name", "data_sha256", "code_sha256",
 )  # fmt: skip
 DIFFERENCE_COLUMNS = ("parameter", "paper", "this_run", "cells")
 
@@ -27,11 +46,15 @@ Row = dict[str, object]
 
 @dataclass(frozen=True)
 class Beside:
-    """A document and what this home has to set beside it: ``ours``, its results by run."""
+    """A document and what this home has to set beside it.
+
+    ``ours``: its results by run. ``energy``: what their energy and CO2 are reckoned with.
+    """
 
     paper: Paper
     claims: list[Claim]
     ours: dict[str, CellResult]
+    energy: Energy
 
     def scale(self, run: str | None) -> str:
         """Whether a run was made at the document's own scale; empty for a model that was cited only."""
@@ -45,34 +68,59 @@ class Beside:
         """The scale of what needs several runs: the poorest of theirs."""
         return max((self.scale(run) for run in runs), key=(FULL, REDUCED, NOT_RUN).index)
 
+    @cached_property
     def claim_rows(self) -> list[Row]:
         """Every published number in the document's order; columns :data:`CLAIM_COLUMNS`."""
         return [self._claim_row(claim) for claim in self.claims]
 
     def _claim_row(self, claim: Claim) -> Row:
-        """A difference exists for full runs only: a reduced run says nothing about the document."""
-        ours, seeds = self._measured(claim)
-        scale = self.scale(claim.run)
-        log = claim.author_log
-        return {
+        """A difference and a verdict exist for full runs only: a reduced run says nothing about the document."""
+        found, scale, aim = self._measured(claim), self.scale(claim.run), target(claim)
+        row: Row = {
             **{name: getattr(claim, name) for name in CLAIM_COLUMNS if name in Claim.model_fields},
-            "log": log,
+            "log": claim.author_log,
             "log_epochs": claim.author_log_epochs,
-            "ours": ours,
             "scale": scale,
-            "seeds": seeds,
-            "difference": ours - claim.value if ours is not None and scale == FULL else None,
+            "target_low": aim.low,
+            "target_high": aim.high,
+            "target": aim.basis,
         }
+        if found is not None:
+            row |= {
+                "ours": found.mean,
+                "low": found.low,
+                "high": found.high,
+                "basis": found.basis,
+                "seeds": found.seeds,
+            }
+        if found is not None and scale == FULL:
+            row["difference"] = found.mean - claim.value
+        row["verdict"], row["reason"] = self._verdict(claim, found, scale)
+        return row
 
-    def _measured(self, claim: Claim) -> tuple[float | None, int | None]:
+    def _verdict(self, claim: Claim, found: Measured | None, scale: str) -> tuple[str, str]:
+        """The verdict and, where it is none, why; empty for a model that was cited only."""
+        if claim.run is None:
+            return "", "cited, not trained by the document"
+        if scale != FULL:
+            return NOT_RUN, "" if scale == NOT_RUN else "reduced run"
+        if found is None:
+            return NOT_RUN, "not measured"
+        if claim.margin is None:
+            return INCONCLUSIVE, "no margin was declared"
+        if found.low is None:
+            return INCONCLUSIVE, "1 seed, no interval"
+        single = found.seeds == 1 and found.basis != EXACT
+        return judge(found, target(claim), claim.margin, claim.better), "1 seed" if single else ""
+
+    def _measured(self, claim: Claim) -> Measured | None:
         result = self.ours.get(claim.run or "")
         if result is None:
-            return None, None
+            return None
         try:
-            values = result.values(claim.metric)
+            return measure(result, claim.metric)
         except KeyError:  # a label that the run's data do not have, or a split that was not tabulated
-            return None, None
-        return sum(values) / len(values), len(result.cell.recipe.seeds)
+            return None
 
     def headline(self) -> list[Row]:
         """The document's main metric of every run, its own and ours; columns :data:`HEADLINE_COLUMNS`."""
@@ -80,7 +128,7 @@ class Beside:
         tables = {table.id: table for table in self.paper.tables}
         titles = {**self.paper.runs, **self.paper.variants}
         rows: dict[str, Row] = {}
-        for claim, row in zip(self.claims, self.claim_rows(), strict=True):
+        for claim, row in zip(self.claims, self.claim_rows, strict=True):
             if claim.metric == head.metric and claim.run is not None and claim.run not in rows:
                 table = tables[claim.table]
                 names = {"title": titles[claim.run], "caption": table.caption, "short": table.short}
@@ -104,8 +152,11 @@ class Beside:
 
     def cells(self) -> list[Row]:
         """Every run of this home; columns :data:`CELL_COLUMNS`."""
-        title = self.paper.run_title
-        return [_cell_row(result, title(result.cell), self.scale(key)) for key, result in self.ours.items()]
+        title, intensity = self.paper.run_title, grams_per_kwh(self.energy.country)
+        return [
+            {**_cell_row(result, title(result.cell), self.scale(key)), **_cost_row(result, self.energy, intensity)}
+            for key, result in self.ours.items()
+        ]
 
     def recipe_differences(self) -> list[Row]:
         """Where our cells depart from the document's recipe; values as JSON; columns :data:`DIFFERENCE_COLUMNS`."""
@@ -140,10 +191,23 @@ def _cell_row(result: CellResult, title: str, scale: str) -> Row:
         "test_f1_macro": result.mean("test_f1_macro"),
         "test_loss": result.mean("test_loss"),
         "train_accuracy": result.mean("train_accuracy"),
+        **{name: result.mean(f"test_{name}") for name in ("nll", "brier", "ece")},
+        "latency_ms": result.latency.milliseconds,
         "seconds_per_epoch": result.seconds() / len(result.timing),
         "seconds": result.seconds(),
         "test_images": metrics.test_images,
         "device_name": result.environment.device_name,
         "data_sha256": result.run.data_sha256,
         "code_sha256": result.run.code_sha256,
+    }
+
+
+def _cost_row(result: CellResult, energy: Energy, grams: float) -> Row:
+    price = cost(result, energy)
+    watt_hours = price.joules / 3600
+    return {
+        "energy_wh": watt_hours,
+        "energy_kind": price.kind,
+        "co2_g": watt_hours * grams / 1000,
+        "joules_per_correct": price.joules_per_correct,
     }

@@ -31,6 +31,7 @@ class Claim(Frozen):
     It stands in ``table``, in the line ``row`` (of the block ``group``, if the table has blocks), under ``column``.
     ``run`` is the run that it is about, None for a model that the document cites and did not train; ``metric`` what is
     measured. ``value``, ``precision``, ``margin`` and ``author_log`` are in ``unit``: fractions 0..1, counts, or nats.
+    ``better``: which direction is an improvement; ``equal`` where a number has to be the same.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Claim(Frozen):
     precision: Annotated[float, Field(gt=0)]
     rounding: Annotated[Literal["floored", "rounded"] | None, Optional]
     margin: Annotated[float | None, Field(ge=0), Optional]
+    better: Literal["higher", "lower", "equal"]
     author_log: Annotated[float | None, Optional]
     author_log_epochs: Annotated[int | None, Optional]
     note: str
@@ -60,6 +62,11 @@ class Claim(Frozen):
         if abs(printed - self.value) > 1e-9 * max(1.0, printed):
             raise ValueError(f"value {self.value:g} is not the published '{self.published}'")
         return self
+
+    def printed_range(self) -> tuple[float, float]:
+        """From where to where an exact value may lie to be printed so; either way where the rounding is not known."""
+        below, above = {"floored": (0.0, 1.0), "rounded": (0.5, 0.5), None: (1.0, 1.0)}[self.rounding]
+        return self.value - below * self.precision, self.value + above * self.precision
 
 
 def load_claims(path: Path, paper: Paper) -> list[Claim]:

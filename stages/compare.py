@@ -21,36 +21,45 @@ from stages.beside import (
     Row,
 )  # fmt: skip
 from stages.claims import load_claims
+from stages.energy import cost, grams_per_kwh
 from stages.errors import run_stage
 from stages.files import atomic_folder, write_json
 from stages.layout import Layout
-from stages.papers import PAPERS, load_papers, slug
-from stages.params import load_params
+from stages.papers import PAPERS, load_author_log, load_papers, slug
+from stages.params import Energy, load_params
 from stages.relations import (
     COMPARISON_COLUMNS,
     GRID_COLUMNS,
     ITERATION_COLUMNS,
-    STATEMENT_COLUMNS,
+    RELIABILITY_ROWS,
     SWEEP_COLUMNS,
     comparison_rows,
     grid_rows,
     iteration_rows,
-    statement_rows,
+    reliability_rows,
     sweep_rows,
 )  # fmt: skip
+from stages.replay import FINDING_COLUMNS, finding_rows
 from stages.results import Results, read_results
 from stages.sizes import SIZE_COLUMNS, size_rows
+from stages.statements import OUTCOMES, STATEMENT_COLUMNS, statement_rows
 from stages.tables import write_csv
+from stages.verdicts import VERDICTS
+
+VERDICT_COLUMNS = ("paper", "verdict", "claims")
 
 
 def document_summary(beside: Beside) -> dict[str, Any]:
     """How much of the document was run, and how its claims in words came out."""
     scales = Counter(beside.scale(run) for run in beside.paper.runs)
+    verdicts = Counter(str(row["verdict"]) for row in beside.claim_rows)
+    outcomes = Counter(str(row["outcome"]) for row in statement_rows(beside))
     return {
         "title": beside.paper.title,
         "runs": {scale: scales[scale] for scale in (FULL, REDUCED, NOT_RUN)},
         "cells": Counter(beside.scale(key) for key in beside.ours),
-        "statements": Counter(str(row["outcome"]) for row in statement_rows(beside)),
+        "verdicts": {word: verdicts[word] for word in VERDICTS},
+        "statements": {word: outcomes[word] for word in (*OUTCOMES, REDUCED)},
         "seconds": sum(result.seconds() for result in beside.ours.values()),
     }
 
@@ -58,10 +67,11 @@ def document_summary(beside: Beside) -> dict[str, Any]:
 def write_tables(beside: Beside, folder: Path) -> None:
     """Write the document's tables as CSV into ``folder``."""
     tables: dict[str, tuple[Sequence[Row], Sequence[str]]] = {
-        "claims": (beside.claim_rows(), CLAIM_COLUMNS),
+        "claims": (beside.claim_rows, CLAIM_COLUMNS),
         "headline": (beside.headline(), HEADLINE_COLUMNS),
         "statements": (statement_rows(beside), STATEMENT_COLUMNS),
         "cells": (beside.cells(), CELL_COLUMNS),
+        "reliability": (reliability_rows(beside), RELIABILITY_ROWS),
         "recipe_differences": (beside.recipe_differences(), DIFFERENCE_COLUMNS),
     }
     for comparison in beside.paper.comparisons:
@@ -72,13 +82,26 @@ def write_tables(beside: Beside, folder: Path) -> None:
         tables[f"grid_{slug(grid.id)}"] = grid_rows(beside, grid), GRID_COLUMNS
     for wanted in beside.paper.iterations:
         tables[f"iterations_{slug(wanted.id)}"] = iteration_rows(beside, wanted), ITERATION_COLUMNS
-    if beside.paper.sizes:
-        tables["sizes"] = size_rows(beside.paper.sizes), SIZE_COLUMNS
+    sizes = size_rows(beside.paper.sizes)
+    if sizes:
+        tables["sizes"] = sizes, SIZE_COLUMNS
+    log = load_author_log(PAPERS / beside.paper.id)
+    tables["findings"] = finding_rows(beside, log, sizes), FINDING_COLUMNS
     for name, (rows, columns) in tables.items():
         write_csv(folder / f"{name}.csv", [{key: row.get(key) for key in columns} for row in rows], columns)
 
 
-def summary(documents: Sequence[Beside], results: Results) -> dict[str, Any]:
+def verdict_rows(documents: Sequence[Beside]) -> list[Row]:
+    """How many published numbers of each document have each verdict; columns :data:`VERDICT_COLUMNS`."""
+    return [
+        {"paper": document.paper.id, "verdict": f"{document.paper.id}: {word}", "claims": count}
+        for document in documents
+        for word, count in document_summary(document)["verdicts"].items()
+        if count
+    ]
+
+
+def summary(documents: Sequence[Beside], results: Results, energy: Energy) -> dict[str, Any]:
     """What was run, on what, at what cost; flat counts over all documents, and each document's own."""
     environments = Counter(result.environment.model_dump_json() for result in results.cells)
     digests = {(result.cell.dataset, result.run.data_sha256) for result in results.cells}
@@ -94,20 +117,35 @@ def summary(documents: Sequence[Beside], results: Results) -> dict[str, Any]:
         "data": [{"dataset": dataset, "sha256": digest} for dataset, digest in sorted(digests)],
         "code_sha256": sorted({result.run.code_sha256 for result in results.cells}),
         "seconds": sum(result.seconds() for result in results.cells),
+        **energy_summary(results, energy),
     }
 
 
-def compare(results: Results, reports: Path) -> None:
+def energy_summary(results: Results, energy: Energy) -> dict[str, Any]:
+    """What all runs took together, and what it was reckoned with."""
+    costs, grams = [cost(result, energy) for result in results.cells], grams_per_kwh(energy.country)
+    watt_hours = sum(each.joules for each in costs) / 3600
+    return {
+        "energy": energy.model_dump(),
+        "energy_wh": watt_hours,
+        "energy_kinds": sorted({each.kind for each in costs}),
+        "grams_per_kwh": grams,
+        "co2_g": watt_hours * grams / 1000,
+    }
+
+
+def compare(results: Results, reports: Path, energy: Energy) -> None:
     """Write <reports>/tables/<paper>/*.csv for every document, and <reports>/summary.json."""
     documents = [
-        Beside(paper, load_claims(PAPERS / paper.id / "claims.csv", paper), results.of(paper.id))
+        Beside(paper, load_claims(PAPERS / paper.id / "claims.csv", paper), results.of(paper.id), energy)
         for paper in load_papers()
     ]
     with atomic_folder(reports / "tables") as folder:
         for document in documents:
             (folder / document.paper.id).mkdir()
             write_tables(document, folder / document.paper.id)
-    write_json(reports / "summary.json", summary(documents, results))
+        write_csv(folder / "verdicts.csv", verdict_rows(documents), VERDICT_COLUMNS)
+    write_json(reports / "summary.json", summary(documents, results, energy))
 
 
 def main() -> None:
@@ -117,7 +155,8 @@ def main() -> None:
     )
     parser.add_argument("home", nargs="?", default=Path(), type=Path, help="folder with params.yaml (default: here)")
     layout = Layout(parser.parse_args().home)
-    compare(read_results(layout, load_params(layout.params)), layout.reports)
+    params = load_params(layout.params)
+    compare(read_results(layout, params), layout.reports, params.energy)
 
 
 if __name__ == "__main__":

@@ -9,14 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from stages.exhibits import Block, Diagram
-from stages.svg import FOREGROUND, SERIES, STYLE, new_figure, to_svg
+from stages.svg import FOREGROUND, SERIES, STYLE, Drawing, finish, new_figure
 
 # Colours as in the document (blue convolutions, red pooling); the labels say the same without colour.
 KINDS = {"input": FOREGROUND, "conv": SERIES[0], "recurrent": SERIES[2], "pool": SERIES[1], "linear": SERIES[3]}
 STEP, WIDTH, HEIGHT = 1.2, 0.96, 1.5  # of a block, in units of the drawing
 
 
-def draw_diagram(diagram: Diagram) -> str:
+def draw_diagram(diagram: Diagram) -> Drawing:
     """The diagram as SVG: blocks from left to right, what each gives below it, a loop over a recurrent one."""
     length = STEP * len(diagram.blocks)
     with mpl.rc_context(STYLE | {"font.size": 8.5}):
@@ -29,7 +29,7 @@ def draw_diagram(diagram: Diagram) -> str:
             _draw_block(axes, position * STEP, block)
             if position:
                 _arrow(axes, (position * STEP - STEP + WIDTH, HEIGHT / 2), (position * STEP, HEIGHT / 2))
-        return to_svg(figure)
+        return finish(figure)
 
 
 def _draw_block(axes: Axes, left: float, block: Block) -> None:

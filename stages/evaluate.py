@@ -3,18 +3,22 @@
     python -m stages.evaluate HOME KEY
 
 writes runs/<key>/predictions/seed-<n>.csv (index, true, predicted, probability of the predicted class), and under
-results/runs/<key>/ metrics.json, per_class.csv, confusion.csv, predicted.csv and iterations.csv. Of a study
-the files of its cells lie in results/studies/<study>/evaluation/<cell>/.
+results/runs/<key>/ metrics.json, per_class.csv, confusion.csv, predicted.csv, calibration.csv, iterations.csv and
+latency.json. Of a study the files of its cells lie in results/studies/<study>/evaluation/<cell>/.
 
 predicted.csv has a row per test image: its label, and what every seed predicts; it stays in git, so that runs can be
 compared image by image in any clone. iterations.csv is of networks that apply a block again and again: per seed and
 number of iterations from 1 to 30, whatever it was in training, the accuracy, and how far the iteration moved the state,
 relative to it, mean over the images (empty once the state has left the range of its numbers). MACs are torch's own
 count for one image's forward pass: ``macs`` as needed for a prediction, ``training_macs`` as executed in training.
+calibration.csv is the reliability diagram of every seed. latency.json is how long one image takes by itself, in
+milliseconds, the median of repeated calls: it depends on the machine, as timing.csv does.
 """
 
 from __future__ import annotations
 
+import statistics
+import time
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -31,8 +35,9 @@ from models.iterated import Iterated, trace
 from models.registry import build
 from stages.arrays import SplitData, read_split
 from stages.batches import Images, load_images, ordered_batches
-from stages.device import choose_device
-from stages.engine import measure
+from stages.calibration import RELIABILITY_COLUMNS, calibration
+from stages.device import choose_device, describe
+from stages.engine import Measured, measure
 from stages.errors import StageError, run_stage
 from stages.files import atomic_folder, write_json, write_text
 from stages.layout import Layout
@@ -42,6 +47,7 @@ from stages.train import cell_command, check_cell
 from stages.weights import load_weights
 
 ITERATIONS = 30  # at most, in iterations.csv
+LATENCY_CALLS = 20
 ITERATED = ("seed", "iterations", "accuracy", "state_change")
 
 
@@ -60,28 +66,44 @@ def evaluate_cell(cell: Cell, compute: Compute, layout: Layout) -> None:
     model = build(cell.architecture, split.test.channels, len(split.classes), cell.options).to(device)
     if compute.channels_last:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    scores, classes, confusions, iterations = [], [], [], []
-    predicted = {"true": images.labels.cpu().numpy()}
+    scores, predicted = [], {"true": images.labels.cpu().numpy()}
+    tables: dict[str, list[pd.DataFrame]] = {"per_class": [], "confusion": [], "calibration": [], "iterations": []}
     with atomic_folder(layout.predictions(cell)) as predictions:
         for seed in cell.recipe.seeds:
             _load(model, load_weights(layout.weights(cell), seed), layout.weights(cell))
             measured = measure(model, images, cell.recipe.test_batch_size)
-            losses = {"loss": measured.loss, "loss_sum": measured.loss_sum}
-            scores.append({"seed": seed, **losses, **summary(measured.confusion)})
-            classes.append(_per_class(seed, split, measured.confusion))
-            confusions.append(_long(seed, measured.confusion))
-            iterations += _iterations(seed, model, images, cell.recipe.test_batch_size)
+            scores.append(_scores(seed, measured, images))
+            tables["per_class"].append(_per_class(seed, split, measured.confusion))
+            tables["confusion"].append(_long(seed, measured.confusion))
+            tables["calibration"].append(_reliability(seed, measured.logits, images))
+            tables["iterations"].append(_iterations(seed, model, images, cell.recipe.test_batch_size))
             predicted[f"seed-{seed}"] = measured.logits.argmax(dim=1).numpy()
             write_text(predictions / f"seed-{seed}.csv", _predictions(measured.logits, images.labels.cpu()))
     results = layout.evaluation(cell)
     about = {"key": cell.key, "classes": len(split.classes), **_size(model, images)}
     write_json(results / "metrics.json", {**about, "seeds": scores})
-    write_text(results / "per_class.csv", pd.concat(classes).to_csv(index=False, lineterminator="\n"))
-    write_text(results / "predicted.csv", pd.DataFrame(predicted).to_csv(index=False, lineterminator="\n"))
-    write_text(results / "confusion.csv", pd.concat(confusions).to_csv(index=False, lineterminator="\n"))
-    write_text(
-        results / "iterations.csv", pd.DataFrame(iterations, columns=ITERATED).to_csv(index=False, lineterminator="\n")
-    )
+    write_json(results / "latency.json", {"milliseconds": latency(model, images), **describe(device)})
+    for name, parts in {**tables, "predicted": [pd.DataFrame(predicted)]}.items():
+        write_text(results / f"{name}.csv", pd.concat(parts).to_csv(index=False, lineterminator="\n"))
+
+
+def _scores(seed: int, measured: Measured, images: Images) -> dict[str, float]:
+    trust = calibration(measured.logits, images.labels.cpu())
+    return {
+        "seed": seed,
+        "loss": measured.loss,
+        "loss_sum": measured.loss_sum,
+        **summary(measured.confusion),
+        "nll": trust.nll,
+        "nll_error": trust.nll_error,
+        "brier": trust.brier,
+        "ece": trust.ece,
+    }
+
+
+def _reliability(seed: int, logits: Tensor, images: Images) -> pd.DataFrame:
+    rows = calibration(logits, images.labels.cpu()).reliability
+    return pd.DataFrame([(seed, *row) for row in rows], columns=["seed", *RELIABILITY_COLUMNS])
 
 
 def macs(model: nn.Module, image: Tensor, *, training: bool) -> int:
@@ -96,20 +118,36 @@ def macs(model: nn.Module, image: Tensor, *, training: bool) -> int:
     return counter.get_total_flops() // 4
 
 
-def _iterations(seed: int, model: nn.Module, images: Images, batch_size: int) -> list[tuple[int, int, float, float]]:
+def latency(model: nn.Module, images: Images) -> float:
+    """Milliseconds for one image by itself, the median of :data:`LATENCY_CALLS` calls after two to warm up."""
+    batch = next(iter(ordered_batches(images, 1))).pixels
+    milliseconds = []
+    model.eval()
+    with torch.inference_mode():
+        for _ in range(LATENCY_CALLS + 2):
+            started = time.perf_counter()
+            model(batch).sum().item()  # waits for a GPU
+            milliseconds.append(1000 * (time.perf_counter() - started))
+    return statistics.median(milliseconds[2:])
+
+
+def _iterations(seed: int, model: nn.Module, images: Images, batch_size: int) -> pd.DataFrame:
     """Rows of iterations.csv; none for a model that does not apply a block again and again."""
+    none = pd.DataFrame(columns=list(ITERATED))
     if not isinstance(model, Iterated):
-        return []
+        return none
     hits, changes = torch.zeros(ITERATIONS, dtype=torch.int64), torch.zeros(ITERATIONS, dtype=torch.float64)
     with torch.inference_mode():
         for batch in ordered_batches(images, batch_size):
             logits, moved = trace(model, batch.pixels, ITERATIONS)
             if not len(logits):  # recnet_flat without its recurrent layer
-                return []
+                return none
             hits += (logits.argmax(dim=2) == batch.labels).sum(dim=1).cpu()
             changes += moved.sum(dim=1).cpu()
     measured = zip((hits.double() / len(images)).tolist(), (changes / len(images)).tolist(), strict=True)
-    return [(seed, number, *values) for number, values in enumerate(measured, start=1)]
+    return pd.DataFrame(
+        [(seed, number, *values) for number, values in enumerate(measured, start=1)], columns=list(ITERATED)
+    )
 
 
 def _size(model: nn.Module, images: Images) -> dict[str, int]:

@@ -42,21 +42,29 @@ class Headline(Frozen):
 
 
 class Statement(Frozen):
-    """A claim in words: how ``first`` compares with ``second``; accuracies are paired by test image.
+    """A claim in words, tested on accuracies that are paired by test image, or on epochs.
 
     ``text`` is the document's sentence, ``about`` says which part of it is meant, where it says several things.
-    ``accuracy``: on the test images of ``labels``, all of them by default. ``epochs``: those until ``column`` of the
-    curves first reaches ``level``. ``published``: the difference, first minus second, that the document's numbers make.
+    ``first`` and ``second``: a run, or a pattern of runs whose mean is meant. ``measure``:
+
+    - ``accuracy``: of first minus second, or minus ``level`` where there is no second; on the test images of
+      ``labels``, all of them by default.
+    - ``epochs``: first minus second, until ``column`` of the curves first reaches ``level``.
+    - ``trend``: the slope of the accuracy per run of ``first``, in the order of paper.yaml.
+    - ``spread``: the highest accuracy of the runs of ``first`` minus the lowest, claimed ``equal`` up to ``margin``.
+
+    ``published``: what the document's own numbers make of it.
     """
 
     id: str
     where: str
     text: str
     about: str = ""
-    measure: Literal["accuracy", "epochs"]
+    measure: Literal["accuracy", "epochs", "trend", "spread"]
     first: str
-    second: str
-    claimed: Literal["greater", "smaller"]
+    second: str = ""
+    claimed: Literal["greater", "smaller", "equal"]
+    margin: float | None = None
     labels: tuple[int, ...] | None = None
     column: str | None = None
     level: float | None = None
@@ -66,6 +74,14 @@ class Statement(Frozen):
     def _complete(self) -> Statement:
         if self.measure == "epochs" and (self.column is None or self.level is None):
             raise ValueError("a statement on epochs needs column and level")
+        if (self.measure == "epochs" and not self.second) or (
+            self.measure == "accuracy" and bool(self.second) == (self.level is not None)
+        ):
+            raise ValueError("a statement needs a second run, or a level to compare accuracies with")
+        if self.measure in ("trend", "spread") and self.second:
+            raise ValueError(f"a {self.measure} is of the runs of first; it has no second")
+        if (self.measure == "spread") != (self.claimed == "equal") or (self.measure == "spread") != bool(self.margin):
+            raise ValueError("a spread, and nothing else, is claimed equal, up to a margin")
         return self
 
 
@@ -129,7 +145,7 @@ class Size(Frozen):
     """How many parameters a network has: as ``published``, if so, and as built here.
 
     ``statistics``: the document counts the running statistics of batch normalisations, too. ``layers``: its own rows,
-    name and count, in the order of the network's layers.
+    name and count, in the order of the network's layers. ``runs``: a pattern of the document's runs with this network.
     """
 
     title: str
@@ -138,6 +154,7 @@ class Size(Frozen):
     channels: int
     classes: int
     where: str = ""
+    runs: str = ""
     published: int | None = None
     statistics: bool = False
     layers: tuple[tuple[str, int], ...] = ()

@@ -90,14 +90,14 @@ class Paper(Frozen):
     def _known_runs(self) -> Paper:
         known = {**self.runs, **self.variants}
         named = [
-            *((f"statements, {s.id}", run) for s in self.statements for run in (s.first, s.second)),
+            *((f"statements, {s.id}", run) for s in self.statements for run in (s.first, s.second) if run),
             *((f"comparisons, {c.id}", run) for c in self.comparisons for run in (c.baseline, *c.runs)),
             *((f"iterations, {i.id}", run) for i in self.iterations for run in i.runs if "*" not in run),
             *((f"sweeps, {s.id}", run) for s in self.sweeps for run in s.points.values()),
             *((f"maps, {m.id}", m.run) for m in self.maps),
         ]
         for where, run in named:
-            if not self.knows(run):
+            if not self.knows(run) and not self.matching(run):
                 raise ValueError(f"{where}: unknown run '{run}'")
         charts = [chart for group in self.charts for chart in group.charts]
         for pattern in [*(rule.runs for rule in self.recipe), *(pattern for chart in charts for pattern in chart.runs)]:
@@ -113,8 +113,22 @@ class Paper(Frozen):
         """Whether the document, or we beside it, have a run of this name."""
         return run in self.runs or self._variant(run) is not None
 
+    def matching(self, pattern: str) -> list[str]:
+        """The runs of a pattern in the order of paper.yaml; a name is a pattern of itself."""
+        return [run for run in {**self.runs, **self.variants} if fnmatchcase(run, pattern)]
+
     def _variant(self, run: str) -> str | None:
         return next((title for pattern, title in self.variants.items() if fnmatchcase(run, pattern)), None)
+
+    def recipe_of(self, run: str) -> tuple[dict[str, Any], set[str]]:
+        """A run's settings by dotted key, from the rules that match, and the keys that are free for it."""
+        settings: dict[str, Any] = {}
+        free = set(FREE_KEYS)
+        for rule in self.recipe:
+            if fnmatchcase(run, rule.runs):
+                settings = _overridden(settings, rule.values)
+                free |= set(rule.free)
+        return {key: value for key, value in settings.items() if key not in free}, free
 
     def differences(self, cell: Cell, images: tuple[int, int] | None = None) -> dict[str, tuple[Any, Any]]:
         """Where a cell departs from the document's recipe: key -> (paper's value, the cell's); empty for a full run.
@@ -124,13 +138,7 @@ class Paper(Frozen):
         Every key of the cell counts but :data:`FREE_KEYS`: an option unknown to the document is a difference once it is
         set. Of a run that the document does not have, only what it says of all such runs counts.
         """
-        paper: dict[str, Any] = {}
-        free = set(FREE_KEYS)
-        for rule in self.recipe:
-            if fnmatchcase(cell.key, rule.runs):
-                paper = _overridden(paper, rule.values)
-                free |= set(rule.free)
-        paper = {key: value for key, value in paper.items() if key not in free}
+        paper, free = self.recipe_of(cell.key)
         ours = cell.model_dump(mode="json")
         usual = flatten({"split": Split().model_dump(mode="json")})
         known = self.knows(cell.key)

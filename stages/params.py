@@ -90,6 +90,18 @@ class Compute(Frozen):
     channels_last: bool = True
 
 
+class Energy(Frozen):
+    """What energy and CO2 are reckoned with.
+
+    ``country``: whose electricity, an ISO 3166 code of three letters. ``watts_per_thread`` and ``watts_per_gpu``
+    are for runs whose energy no counter measured.
+    """
+
+    country: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "DEU"
+    watts_per_thread: Annotated[float, Field(gt=0)] = 4.0
+    watts_per_gpu: Annotated[float, Field(gt=0)] = 300.0
+
+
 class RecurNets(Frozen):
     """The depth grid of the recurnets paper."""
 
@@ -213,6 +225,7 @@ class Params(Frozen):
     studies: dict[str, Study]
     explanations: dict[str, Explanation]
     compute: Compute
+    energy: Energy = Energy()
 
     @model_validator(mode="after")
     def _known_names(self) -> Params:

@@ -1,8 +1,9 @@
-"""Figures of our own: sweeps over a number, grids of two options, and iterations beyond training."""
+"""Figures of our own: sweeps, grids of two options, iterations beyond training, accuracy and cost, reliability."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import matplotlib as mpl
@@ -10,8 +11,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from stages.figures import LEGEND, ticks
-from stages.svg import SERIES, SOFT, STYLE, new_figure, to_svg
+from stages.curves import LEGEND, ticks
+from stages.svg import SERIES, SOFT, STYLE, Drawing, finish, new_figure
 
 Row = Mapping[str, str]
 
@@ -26,7 +27,7 @@ def plain(axes: Axes) -> None:
 SWEPT = {"labels_accuracy": "accuracy on the labels", "test_accuracy": "test accuracy", "test_f1_macro": "macro F1"}
 
 
-def draw_sweep(rows: Sequence[Row], axis: str) -> str:
+def draw_sweep(rows: Sequence[Row], axis: str) -> Drawing:
     """A sweep as SVG, from the rows of its table, over a logarithmic axis."""
     with mpl.rc_context(STYLE):
         figure = new_figure(5, 3.5)
@@ -40,7 +41,7 @@ def draw_sweep(rows: Sequence[Row], axis: str) -> str:
         axes.set_xlabel(axis, labelpad=3)
         plain(axes)
         figure.legend(loc="lower center", bbox_to_anchor=(0.5, 0.0), **LEGEND)
-        return to_svg(figure)
+        return finish(figure)
 
 
 def describe_sweep(rows: Sequence[Row], axis: str) -> str:
@@ -62,7 +63,7 @@ def _values(rows: Sequence[Row]) -> tuple[list[float], list[float], np.ndarray[t
     return down, across, table
 
 
-def draw_grid(rows: Sequence[Row], down_name: str, across_name: str) -> str:
+def draw_grid(rows: Sequence[Row], down_name: str, across_name: str) -> Drawing:
     """Test accuracy over a grid as SVG: as lines, one per value of the first option, and as a heat map."""
     down, across, table = _values(rows)
     with mpl.rc_context(STYLE):
@@ -77,7 +78,7 @@ def draw_grid(rows: Sequence[Row], down_name: str, across_name: str) -> str:
         plain(axes)
         figure.legend(loc="lower left", bbox_to_anchor=(0.02, 0.0), **{**LEGEND, "ncols": 2})
         _heat_map(figure.add_axes((0.62, 0.27, 0.36, 0.69)), down, across, table, down_name, across_name)
-        return to_svg(figure)
+        return finish(figure)
 
 
 def _heat_map(
@@ -110,7 +111,7 @@ def describe_grid(rows: Sequence[Row], down_name: str, across_name: str) -> str:
     return f"Lines and heat map of test accuracy over {down_name} and {across_name}. {'; '.join(listed)}."
 
 
-def draw_iterations(rows: Sequence[Row]) -> str:
+def draw_iterations(rows: Sequence[Row]) -> Drawing:
     """Accuracy, and change of the state, over the number of iterations; a dot where training stopped."""
     runs = list(dict.fromkeys(row["title"] for row in rows))
     with mpl.rc_context(STYLE):
@@ -129,7 +130,7 @@ def draw_iterations(rows: Sequence[Row]) -> str:
         handles = [Line2D([], [], color=_color(i), linestyle=_dash(i), label=run) for i, run in enumerate(runs)]
         handles.append(Line2D([], [], color=SOFT, marker="o", linewidth=0, markersize=4, label="as in training"))
         figure.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 0.0), **{**LEGEND, "ncols": 2})
-        return to_svg(figure)
+        return finish(figure)
 
 
 def _iterations_panel(axes: Axes, rows: Sequence[Row], runs: Sequence[str], column: str) -> None:
@@ -165,38 +166,78 @@ def describe_iterations(rows: Sequence[Row]) -> str:
     return f"Line charts of test accuracy and change of the state over 1 to 30 iterations. {'; '.join(parts)}."
 
 
-def draw_trade_off(rows: Sequence[Row]) -> str:
-    """Test accuracy of runs against their parameters and against their multiply-accumulates, on logarithmic axes."""
+@dataclass(frozen=True)
+class Mark:
+    """A run in a scatter: what it is called in the legend, its accuracy, and its place on each of the axes."""
+
+    label: str
+    accuracy: float
+    places: Mapping[str, float]
+
+
+def draw_scatter(marks: Sequence[Mark]) -> Drawing:
+    """Test accuracy against each of the marks' axes, logarithmic, side by side."""
+    labels = list(dict.fromkeys(mark.label for mark in marks))
+    names = list(marks[0].places)
     with mpl.rc_context(STYLE):
-        height = 3.2 + 0.19 * ((len(rows) + 1) // 2)
+        height = 3.2 + 0.19 * ((len(labels) + 1) // 2)
         figure = new_figure(7.4, height)
-        panels = (("parameters", "parameters", 0.09), ("macs", "multiply-accumulates per image", 0.58))
-        for column, label, left in panels:
-            axes = figure.add_axes((left, (height - 2.75) / height, 0.4, 2.65 / height))
-            for number, row in enumerate(rows):
-                place = float(row[column]), float(row["test_accuracy"])
+        each = 0.91 / len(names)
+        for position, name in enumerate(names):
+            axes = figure.add_axes((0.09 + position * each, (height - 2.75) / height, each - 0.05, 2.65 / height))
+            for mark in marks:
+                number = labels.index(mark.label)
+                place = mark.places[name], mark.accuracy
                 axes.plot(*place, marker=_marker(number), color=_color(number), markersize=7, linewidth=0)
             axes.set_xscale("log")
-            axes.set_xlabel(label, labelpad=3)
+            axes.set_xlabel(name, labelpad=3)
+            axes.tick_params(labelleft=position == 0)
             plain(axes)
         figure.axes[0].set_ylabel("test accuracy")
         handles = [
-            Line2D([], [], color=_color(i), marker=_marker(i), linewidth=0, label=row["title"])
-            for i, row in enumerate(rows)
+            Line2D([], [], color=_color(i), marker=_marker(i), linewidth=0, label=label)
+            for i, label in enumerate(labels)
         ]
         figure.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 0.0), **{**LEGEND, "ncols": 2})
-        return to_svg(figure)
+        return finish(figure)
 
 
 def _marker(number: int) -> str:
     return "osD^v<>"[number % 7]
 
 
-def describe_trade_off(rows: Sequence[Row]) -> str:
-    """A trade-off in words."""
+def describe_scatter(marks: Sequence[Mark]) -> str:
+    """A scatter in words."""
+    places = [", ".join(f"{place:.4g} {name}" for name, place in mark.places.items()) for mark in marks]
+    listed = (f"{mark.label}: {mark.accuracy:.4f} with {costs}" for mark, costs in zip(marks, places, strict=True))
+    return f"Test accuracy against {' and '.join(marks[0].places)}. {'; '.join(listed)}."
+
+
+Points = Mapping[str, Sequence[tuple[float, float]]]
+
+
+def draw_reliability(lines: Points) -> Drawing:
+    """Accuracy over confidence, a line per run; the diagonal is perfect calibration."""
+    with mpl.rc_context(STYLE):
+        height = 4.0 + 0.19 * ((len(lines) + 1) // 2)
+        figure = new_figure(5, height)
+        axes = figure.add_axes((0.13, (height - 3.4) / height, 0.85, 3.3 / height))
+        axes.plot([0, 1], [0, 1], color=SOFT, linewidth=0.8, linestyle=":")
+        for number, (label, points) in enumerate(lines.items()):
+            axes.plot(*zip(*points, strict=True), color=_color(number), linestyle=_dash(number), marker="o",
+                      markersize=3, label=label)  # fmt: skip
+        axes.set_xlabel("confidence in the predicted class", labelpad=2)
+        axes.set_ylabel("accuracy")
+        axes.set_xlim(-0.02, 1.02)
+        axes.set_ylim(-0.02, 1.02)
+        plain(axes)
+        figure.legend(loc="lower center", bbox_to_anchor=(0.5, 0.0), **{**LEGEND, "ncols": 2})
+        return finish(figure)
+
+
+def describe_reliability(lines: Points) -> str:
+    """A reliability diagram in words: its highest bin."""
     listed = (
-        f"{row['title']}: {float(row['test_accuracy']):.4f} with {int(row['parameters'])} parameters and "
-        f"{int(row['macs'])} multiply-accumulates"
-        for row in rows
+        f"{label}: accuracy {points[-1][1]:.4f} at confidence {points[-1][0]:.4f}" for label, points in lines.items()
     )
-    return f"Test accuracy against parameters and against multiply-accumulates. {'; '.join(listed)}."
+    return f"Reliability diagram, accuracy over confidence. {'; '.join(listed)}."

@@ -28,6 +28,7 @@ class SeedScores(Record):
     """One seed's scores on the test set; fractions 0..1, and the cross-entropy in nats.
 
     ``loss``: its mean over the images. ``loss_sum``: the sum over batches of a batch's mean.
+    ``nll``, ``nll_error``, ``brier``, ``ece``: see :class:`stages.calibration.Calibration`.
     """
 
     seed: Annotated[int, Field(ge=0)]
@@ -40,6 +41,10 @@ class SeedScores(Record):
     precision_macro: Fraction
     recall_macro: Fraction
     f1_macro: Fraction
+    nll: Annotated[float, Field(ge=0)]
+    nll_error: Annotated[float, Field(ge=0)]
+    brier: Annotated[float, Field(ge=0, le=2)]
+    ece: Fraction
 
 
 class Metrics(Record):
@@ -53,8 +58,16 @@ class Metrics(Record):
     seeds: Annotated[tuple[SeedScores, ...], Field(min_length=1)]
 
 
+class Latency(Record):
+    """latency.json: milliseconds for one image by itself, on which device."""
+
+    milliseconds: Annotated[float, Field(gt=0)]
+    device_name: str
+    threads: int
+
+
 class Environment(Record):
-    """environment.json: where a cell was trained."""
+    """environment.json: where a cell was trained; ``energy`` names the counters of timing.csv's joules, if any."""
 
     python: str
     torch: str
@@ -62,3 +75,4 @@ class Environment(Record):
     device_name: str
     threads: int
     platform: str
+    energy: str = ""

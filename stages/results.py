@@ -14,11 +14,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from stages.calibration import RELIABILITY_COLUMNS
 from stages.errors import StageError
 from stages.files import read_json
 from stages.layout import Layout
 from stages.params import Cell, Params
-from stages.records import Environment, Metrics, Record, Run
+from stages.records import Environment, Latency, Metrics, Record, Run
 from stages.tables import REMAKE, numeric, read_csv
 
 SCORES = (
@@ -32,6 +33,7 @@ CURVE_COLUMNS = (
 )  # fmt: skip
 CLASS_CURVE_COLUMNS = ("seed", "epoch", "label", "train_recall", "test_recall")
 TIMING_COLUMNS = ("seed", "epoch", "train_seconds", "test_seconds")
+PER_CLASS_COLUMNS = ("seed", "label", "support", "precision", "recall", "f1")
 COMPOSITION_COLUMNS = ("part", "label", "class", "images", "clean", "noisy", "official")
 
 
@@ -40,9 +42,9 @@ class CellResult:
     """One trained and evaluated cell.
 
     ``curves`` and ``timing`` (seconds): a row per seed and epoch (from 0); ``class_curves``: per seed, epoch and label;
-    ``predicted``: a row per test image, its label ``true`` and what ``seed-<n>`` predicts; ``iterations``: see
-    :mod:`stages.evaluate`; ``composition``: images of
-    its split by part and label, None where the table is missing.
+    ``predicted``: a row per test image, its label ``true`` and what ``seed-<n>`` predicts; ``reliability``,
+    ``per_class``, ``iterations`` and ``latency``: see :mod:`stages.evaluate`; ``composition``: images of its split by
+    part and label, None where the table is missing.
     """
 
     cell: Cell
@@ -53,7 +55,10 @@ class CellResult:
     class_curves: pd.DataFrame
     timing: pd.DataFrame
     predicted: pd.DataFrame
+    reliability: pd.DataFrame
+    per_class: pd.DataFrame
     iterations: pd.DataFrame
+    latency: Latency
     composition: pd.DataFrame | None
 
     def values(self, metric: str) -> tuple[float, ...]:
@@ -103,6 +108,19 @@ class CellResult:
         if self.composition is None:
             return None
         return int(self._images("train", None)[0]), int(self._images("test", None)[0])
+
+    def joules(self) -> float | None:
+        """What training and testing all seeds took by the machine's counters; None where nothing counted."""
+        measured = self.timing.get("joules", pd.Series([np.nan]))
+        return None if measured.isna().any() else float(measured.sum())
+
+    def confusion(self) -> NDArray[np.int64]:
+        """Test images by true and predicted label, shape (classes, classes), all seeds together."""
+        classes = self.metrics.classes
+        true = self.predicted["true"].to_numpy()
+        pairs = [true * classes + self.predicted[f"seed-{seed}"].to_numpy() for seed in self.cell.recipe.seeds]
+        counts = np.bincount(np.concatenate(pairs), minlength=classes * classes)
+        return counts.reshape(classes, classes)
 
     def throughput(self) -> dict[str, float | None]:
         """Images per second in training and in testing, over all epochs; None where the split is not tabulated."""
@@ -211,7 +229,10 @@ def _read_cell(layout: Layout, run: Run, cell: Cell) -> CellResult:
         curves=_complete(trained / "curves.csv", CURVE_COLUMNS, seeds, epochs),
         class_curves=_complete(trained / "class_curves.csv", CLASS_CURVE_COLUMNS, seeds, epochs, labels),
         timing=_complete(trained / "timing.csv", TIMING_COLUMNS, seeds, epochs),
+        reliability=_numbers(evaluated / "calibration.csv", ("seed", *RELIABILITY_COLUMNS)),
+        per_class=_numbers(evaluated / "per_class.csv", PER_CLASS_COLUMNS),
         iterations=_iterated(evaluated / "iterations.csv"),
+        latency=_parse(Latency, evaluated / "latency.json"),
         predicted=_predicted(evaluated / "predicted.csv", cell, metrics.test_images),
         composition=read_csv(composition, COMPOSITION_COLUMNS) if composition.is_file() else None,
     )
@@ -229,6 +250,10 @@ def _complete(path: Path, columns: tuple[str, ...], *ranges: Iterable[int]) -> p
             f"{REMAKE}."
         )
     return table
+
+
+def _numbers(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    return numeric(read_csv(path, columns), path, columns)
 
 
 def _iterated(path: Path) -> pd.DataFrame:

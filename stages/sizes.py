@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-import torch
-from torch import nn
-
-from models.registry import build
 from stages.exhibits import Size
+
+if TYPE_CHECKING:  # importing it takes more than a second, which a report need not pay
+    from torch import nn
 
 Row = dict[str, object]
 SIZE_COLUMNS = ("network", "layer", "kind", "where", "published", "counted", "statistics", "outcome")
@@ -21,6 +21,10 @@ def size_rows(sizes: Sequence[Size]) -> list[Row]:
 
 
 def _rows(size: Size) -> Iterator[Row]:
+    import torch
+
+    from models.registry import build
+
     with torch.device("meta"):
         model = build(size.model, size.channels, size.classes, size.options)
     about: Row = {"network": size.title, "where": size.where, "statistics": size.statistics}
@@ -46,6 +50,8 @@ def count(model: nn.Module, *, statistics: bool) -> int:
 
 def _layers(model: nn.Module) -> Iterator[nn.Module]:
     """Outermost modules that are more than a container: those that the document would call a layer."""
+    from torch import nn
+
     for child in model.children():
         if type(child) in (nn.Sequential, nn.ModuleList):
             yield from _layers(child)

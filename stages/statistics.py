@@ -1,54 +1,135 @@
-"""How sure a difference between two runs is."""
+"""How sure a difference between runs is: intervals, paired tests, and Holm's correction.
+
+Every test is two-sided. Values per image are of one seed and compared on the same test images.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 LEVEL = 0.95
+DECIMALS = 12  # of accuracies and their sums: what lies beyond is the rounding of the arithmetic, not a difference
+PerSeed = Mapping[int, NDArray[np.generic]]
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with its 95 % interval; both ends None where there is nothing to estimate it from. ``seeds``: how many."""
+    """A mean with its interval, and the p-value of its being 0; None where there is nothing to tell it from."""
 
     mean: float
     low: float | None
     high: float | None
     seeds: int
+    p: float | None = None
 
 
-def paired_difference(first: Mapping[int, NDArray[np.bool_]], second: Mapping[int, NDArray[np.bool_]]) -> Estimate:
+def contrast(sides: Sequence[tuple[float, PerSeed]]) -> dict[int, NDArray[np.float64]]:
+    """Per seed and image, the sum of each side times its weight. Raises ValueError if seeds or images do not match."""
+    seeds = sides[0][1].keys()
+    if any(side.keys() != seeds for _, side in sides):
+        raise ValueError("the runs have different seeds")
+    weights = [weight for weight, _ in sides]
+    return {seed: np.round(np.tensordot(weights, np.stack([side[seed].astype(np.float64) for _, side in sides]), 1),
+                           DECIMALS) for seed in seeds}  # fmt: skip
+
+
+def paired_difference(first: PerSeed, second: PerSeed, level: float = LEVEL) -> Estimate:
     """The difference in accuracy, first minus second, of runs with the same seeds on the same test images.
 
-    Per seed and image, whether the prediction is right. With several seeds the interval is Student's over the seeds'
-    differences, each pair sharing its training subset. With one seed it is the normal one over the images' differences:
-    it covers the choice of test images, not that of the seed. Raises ValueError if seeds or images do not match.
+    Per seed and image, whether the prediction is right. Raises ValueError if seeds or images do not match.
     """
-    if first.keys() != second.keys():
-        raise ValueError("the runs have different seeds")
-    per_image = {seed: first[seed].astype(float) - second[seed].astype(float) for seed in first}
+    return estimate(contrast([(1.0, first), (-1.0, second)]), level)
+
+
+def estimate(per_image: Mapping[int, NDArray[np.float64]], level: float = LEVEL) -> Estimate:
+    """The mean of a value that every test image has under every seed, with its ``level`` interval.
+
+    With several seeds Student's interval and test over the seeds' means; pairs share their training subset. With one
+    seed over the images: the normal interval, and McNemar's exact test where the values are -1, 0 and 1, else the
+    normal one. That covers the choice of test images, not that of the seed.
+    """
     if len(per_image) > 1:
-        return over_seeds([float(difference.mean()) for difference in per_image.values()])
-    (difference,) = per_image.values()
-    mean, count = float(difference.mean()), len(difference)
+        return over_seeds([float(values.mean()) for values in per_image.values()], level)
+    (values,) = per_image.values()
+    mean, count = float(values.mean()), len(values)
     if count < 2:
         return Estimate(mean, None, None, 1)
-    half = NormalDist().inv_cdf(0.5 + LEVEL / 2) * float(difference.std(ddof=1)) / math.sqrt(count)
-    return Estimate(mean, mean - half, mean + half, 1)
+    error = float(values.std(ddof=1)) / math.sqrt(count)
+    half = NormalDist().inv_cdf(0.5 + level / 2) * error
+    if np.isin(values, (-1, 0, 1)).all():
+        p = mcnemar(int((values > 0).sum()), int((values < 0).sum()))
+    else:
+        p = 2 * NormalDist().cdf(-abs(mean) / error) if error else float(mean == 0)
+    return Estimate(mean, mean - half, mean + half, 1, p)
 
 
-def over_seeds(values: Sequence[float]) -> Estimate:
-    """The mean of a value that every seed has, with Student's interval; without one for a single seed."""
+def over_seeds(values: Sequence[float], level: float = LEVEL) -> Estimate:
+    """The mean of a value that every seed has, with Student's interval and test; without them for a single seed."""
+    values = np.round(values, DECIMALS).tolist()
     mean, count = float(np.mean(values)), len(values)
     if count < 2:
         return Estimate(mean, None, None, count)
-    from scipy.stats import t
+    from scipy.special import stdtr
 
-    half = float(t.ppf(0.5 + LEVEL / 2, count - 1)) * float(np.std(values, ddof=1)) / math.sqrt(count)
-    return Estimate(mean, mean - half, mean + half, count)
+    error = float(np.std(values, ddof=1)) / math.sqrt(count)
+    half = student_quantile(0.5 + level / 2, count - 1) * error
+    p = 2 * float(stdtr(count - 1, -abs(mean) / error)) if error else float(mean == 0)
+    return Estimate(mean, mean - half, mean + half, count, p)
+
+
+@cache
+def student_quantile(probability: float, freedom: int) -> float:
+    """The quantile of Student's distribution."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, probability))
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """McNemar's exact test: how many images only the first run has right, and how many only the second."""
+    if only_first + only_second == 0:
+        return 1.0
+    from scipy.stats import binomtest
+
+    return float(binomtest(only_first, only_first + only_second).pvalue)
+
+
+def equality(runs: Sequence[PerSeed]) -> float:
+    """The p-value of several runs' accuracies being the same, on the same images under the same seeds.
+
+    With one seed Cochran's Q over the images, with several the F test of a repeated-measures analysis of variance over
+    the seeds.
+    """
+    from scipy.stats import chi2, f
+
+    if len(runs[0]) == 1:
+        table = np.stack([next(iter(run.values())).astype(np.float64) for run in runs], axis=1)
+        columns, rows, count = table.sum(axis=0), table.sum(axis=1), len(runs)
+        spread = float((rows * (count - rows)).sum())
+        q = (count - 1) * count * float(((columns - columns.mean()) ** 2).sum()) / spread if spread else 0.0
+        return float(chi2.sf(q, count - 1))
+    means = np.round([[float(run[seed].mean()) for run in runs] for seed in runs[0]], DECIMALS)
+    seeds, count = means.shape
+    effects = means.mean(axis=0) - means.mean()
+    rest = np.round(means - means.mean(axis=1, keepdims=True) - effects, DECIMALS)
+    effects = np.round(effects, DECIMALS)
+    freedom = (seeds - 1) * (count - 1)
+    between, within = seeds * float((effects**2).sum()) / (count - 1), float((rest**2).sum()) / freedom
+    return float(f.sf(between / within, count - 1, freedom)) if within else float(between == 0)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down adjustment: each at most its level while all of them together are (Holm 1979)."""
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = largest
+    return adjusted

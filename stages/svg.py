@@ -1,9 +1,10 @@
-"""Matplotlib figures as small SVG files: the same bytes for the same drawing, text as text, no background."""
+"""Matplotlib figures as small SVG and as PDF files: the same bytes for the same drawing, no background."""
 
 from __future__ import annotations
 
 import io
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
@@ -25,6 +26,7 @@ STYLE: dict[Any, Any] = {
     "axes.linewidth": 0.6,
     "grid.color": GRID,
     "grid.linewidth": 0.6,
+    "pdf.fonttype": 42,
     "svg.fonttype": "none",
     "svg.hashsalt": "recurnets",
 }
@@ -38,12 +40,24 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def to_svg(figure: Figure) -> str:
-    """The figure as SVG text, without date or program name, ids, clip paths, or digits that nobody can see."""
-    buffer = io.StringIO()
+@dataclass(frozen=True)
+class Drawing:
+    """A figure as SVG text for the page and as a PDF file for print."""
+
+    svg: str
+    pdf: bytes
+
+
+def finish(figure: Figure) -> Drawing:
+    """The figure in both forms, without date or program name: the same bytes for the same drawing.
+
+    The SVG also lacks ids, clip paths, and digits that nobody can see; the PDF carries the fonts that it uses.
+    """
+    svg, pdf = io.StringIO(), io.BytesIO()
     with mpl.rc_context(STYLE):
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    return compact(buffer.getvalue())
+        figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        figure.savefig(pdf, format="pdf", transparent=True, metadata={"CreationDate": None, "Creator": None})
+    return Drawing(compact(svg.getvalue()), pdf.getvalue())
 
 
 def compact(svg: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +10,7 @@ import pandas as pd
 from stages.errors import StageError
 from stages.files import write_text
 
+Row = dict[str, str]
 REMAKE = "delete it and run `dvc repro`"
 
 
@@ -29,6 +30,12 @@ def read_csv(path: Path, columns: Sequence[str], *, text: bool = False, remedy: 
     if missing:
         raise StageError(f"{path} has no column {missing[0]}; expected {','.join(columns)}; {remedy}.")
     return table
+
+
+def read_rows(path: Path, columns: Iterable[str]) -> list[Row]:
+    """The rows of a table as text, exactly as they stand in the file."""
+    table = read_csv(path, tuple(columns), text=True)
+    return [dict(zip(table.columns, row, strict=True)) for row in table.itertuples(index=False)]
 
 
 def numeric(table: pd.DataFrame, path: Path, columns: Sequence[str]) -> pd.DataFrame:

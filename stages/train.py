@@ -4,7 +4,8 @@
 
 writes runs/<key>/weights/seed-<n>.safetensors with weights.json (the SHA-256 of each), and under results/runs/<key>/
 run.json (the cell, hashes of data and code), curves.csv (a row per seed and epoch), class_curves.csv (a row per seed,
-epoch and label), timing.csv and environment.json (what depends on the machine). KEY is the name of a run of
+epoch and label), timing.csv (seconds and, where a counter measured it, joules) and environment.json (what depends on
+the machine). KEY is the name of a run of
 HOME/params.yaml, or DATASET-ARCHITECTURE-DEPTH, a cell of the recurnets grid. For a study every cell's files lie in
 runs/studies/<study>/weights/<cell>/ and results/studies/<study>/training/<cell>/. An interrupted run continues from its
 last finished epoch.
@@ -15,7 +16,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from stages.arrays import SplitData, read_split
 from stages.batches import Images, load_images, steps_per_epoch
 from stages.checkpoint import Checkpoints
 from stages.device import choose_device, describe
+from stages.energy import Meter, meter
 from stages.engine import History, Hooks, train
 from stages.errors import StageError, run_stage
 from stages.files import sha256_of, write_json, write_text
@@ -51,7 +53,8 @@ def train_cell(cell: Cell, compute: Compute, layout: Layout) -> Checkpoints:
     check_cell(cell)
     split = read_split(layout.data(cell.dataset))
     device = choose_device(compute)
-    environment = describe(device)
+    counters = meter(device)
+    environment = {**describe(device), "energy": counters.source}
     identity = {
         "cell": cell.model_dump(mode="json"),
         "data_sha256": split.digest,
@@ -68,7 +71,7 @@ def train_cell(cell: Cell, compute: Compute, layout: Layout) -> Checkpoints:
     history, models = History(), {}
     for seed in cell.recipe.seeds:
         train_images = load_images(split.train(seed), cell.transform, device, training=True, noise_seed=seed)
-        models[seed], grown = _train_seed(cell, compute, split, train_images, test_images, seed, checkpoints)
+        models[seed], grown = _train_seed(cell, compute, split, train_images, test_images, seed, checkpoints, counters)
         history.curves += grown.curves
         history.class_curves += grown.class_curves
         history.timing += grown.timing
@@ -78,7 +81,7 @@ def train_cell(cell: Cell, compute: Compute, layout: Layout) -> Checkpoints:
     write_json(results / "run.json", {**identity, "parameters": parameters})
     write_text(results / "curves.csv", _csv(history.curves))
     write_text(results / "class_curves.csv", _csv(history.class_curves))
-    write_text(results / "timing.csv", _csv(history.timing))
+    write_text(results / "timing.csv", _csv([{**row, "joules": row.get("joules", "")} for row in history.timing]))
     write_json(results / "environment.json", environment)
     return checkpoints
 
@@ -99,6 +102,7 @@ def _train_seed(
     test_images: Images,
     seed: int,
     checkpoints: Checkpoints,
+    counters: Meter,
 ) -> tuple[nn.Module, History]:
     resume = checkpoints.load(seed)
     done = 0 if resume is None else resume["epoch"] + 1
@@ -108,6 +112,8 @@ def _train_seed(
             progress.say(f"continues after epoch {done}/{cell.recipe.epochs}")
 
         def after_epoch(history: History, state: dict[str, Any]) -> None:
+            if (joules := counters.lap()) is not None:
+                history.timing[-1]["joules"] = joules
             checkpoints.save(seed, state)
             row, seconds = history.curves[-1], history.timing[-1]
             progress.say(
@@ -130,7 +136,7 @@ def _train_seed(
         )
 
 
-def _csv(rows: list[dict[str, float]]) -> str:
+def _csv(rows: Sequence[Mapping[str, float | str]]) -> str:
     """Numbers as Python prints them: the shortest text that reads back as the same float."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")

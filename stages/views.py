@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.drawer import Row, read_rows
 from stages.layout import Layout
 from stages.papers import Paper
-from stages.results import COMPOSITION_COLUMNS
-from stages.tables import read_csv
+from stages.results import COMPOSITION_COLUMNS, CellResult, Results
+from stages.tables import Row, read_csv, read_rows
 
+MOST_CLASSES = 20  # of a confusion matrix in the page
 AREAS = ("deletion", "random_deletion", "insertion", "random_insertion")
 
 
@@ -51,6 +51,51 @@ class PublishedTable:
     with_log: dict[str, bool]
     blocks: list[tuple[str, list[tuple[str, dict[str, Row]]]]]
     notes: list[str]
+
+
+@dataclass(frozen=True)
+class RunView:
+    """One run: how it was made, its confusion matrix (rows true; None for many classes), and its scores per class.
+
+    ``command`` makes it; ``params`` are the keys of params.yaml that it depends on; ``classes`` the labels' names.
+    """
+
+    result: CellResult
+    title: str
+    command: str
+    params: str
+    classes: list[str]
+    confusion: list[list[int]] | None
+    per_class: list[dict[str, float]]
+
+
+def run_views(paper: Paper, results: Results, layout: Layout) -> list[RunView]:
+    """Every run of a document that was made."""
+    return [_run_view(paper, result, layout) for result in results.of(paper.id).values()]
+
+
+def _run_view(paper: Paper, result: CellResult, layout: Layout) -> RunView:
+    cell, means = result.cell, result.per_class.groupby("label")[["support", "precision", "recall", "f1"]].mean()
+    names = result.per_class.drop_duplicates("label").set_index("label")["class"]
+    few = len(means) <= MOST_CLASSES
+    if cell.study is not None:
+        stage, params = f"evaluate-study@{cell.study}", f"studies.{cell.study}"
+    elif cell.key == f"{cell.dataset}-{cell.architecture}-{cell.options.get('depth')}":
+        stage, params = f"evaluate@{cell.key}", f"recurnets, data.{cell.dataset}"
+    else:
+        stage, params = f"evaluate-run@{cell.key}", f"runs.{cell.key}"
+    home = "" if layout.home == Path() else f"{layout.home.name}/dvc.yaml:"
+    return RunView(
+        result=result,
+        title=paper.run_title(cell),
+        command=f"dvc repro {home}{stage}",
+        params=params,
+        classes=[str(names[label]) for label in means.index],
+        confusion=result.confusion().tolist() if few else None,
+        per_class=[{str(name): float(value) for name, value in row.items()} for _, row in means.iterrows()]
+        if few
+        else [],
+    )
 
 
 def maps(paper: Paper, layout: Layout) -> list[MapsView]:
@@ -126,7 +171,7 @@ def revision() -> tuple[str, str]:
         changed = _output([*git, "status", "--porcelain", "--", *code])
     except (FileNotFoundError, subprocess.CalledProcessError):
         return "unknown", ""
-    return short, f"{date}, with uncommitted changes" if changed else date
+    return short, f"{date}, {'with uncommitted changes' if changed else 'clean'}"
 
 
 def _output(command: list[str]) -> str:

@@ -50,7 +50,11 @@ def write_cell(layout: Layout, cell: Cell, *, evaluated: bool = True) -> None:
     if evaluated:
         folder = layout.evaluation(cell)
         last = curves[curves["epoch"] == cell.recipe.epochs - 1]
-        seeds = [{"seed": int(row["seed"]), **{s: row[f"test_{s}"] for s in SCORES}} for _, row in last.iterrows()]
+        trust = {"nll_error": 0.01, "brier": 0.2, "ece": 0.05}
+        seeds = [
+            {"seed": int(row["seed"]), **{s: row[f"test_{s}"] for s in SCORES}, "nll": row["test_loss"], **trust}
+            for _, row in last.iterrows()
+        ]
         write_json(folder / "metrics.json", {
             "key": cell.key, "classes": CLASSES, "parameters": parameters, "macs": 16_000_000 * (depth - 2),
             "training_macs": 16_000_000 * (depth - 2), "test_images": IMAGES, "seeds": seeds,
@@ -58,6 +62,9 @@ def write_cell(layout: Layout, cell: Cell, *, evaluated: bool = True) -> None:
         right = {seed["seed"]: round(seed["accuracy"] * IMAGES) for seed in seeds}
         write_text(folder / "predicted.csv", predicted(cell.key, right).to_csv(index=False))
         write_text(folder / "iterations.csv", iterations(cell).to_csv(index=False))
+        write_text(folder / "calibration.csv", calibration(cell).to_csv(index=False))
+        write_text(folder / "per_class.csv", per_class(cell).to_csv(index=False))
+        write_json(folder / "latency.json", {"milliseconds": 1.5, **ENVIRONMENT})
 
 
 def predicted(key: str, right: dict[int, int]) -> pd.DataFrame:
@@ -68,6 +75,23 @@ def predicted(key: str, right: dict[int, int]) -> pd.DataFrame:
         wrong = numpy_stream("fake predictions", key, seed).permutation(IMAGES)[count:]
         columns[f"seed-{seed}"] = np.where(np.isin(np.arange(IMAGES), wrong), (true + 1) % CLASSES, true)
     return pd.DataFrame(columns)
+
+
+def calibration(cell: Cell) -> pd.DataFrame:
+    """Reliability diagrams of two bins."""
+    edges = {"bin": [10, 14], "low": [10 / 15, 14 / 15], "high": [11 / 15, 1.0]}
+    bins = {**edges, "images": [IMAGES // 4, 3 * IMAGES // 4]}
+    rows = [pd.DataFrame({"seed": seed, **bins, "confidence": [0.7, 0.97], "accuracy": [0.6, 0.96]})
+            for seed in cell.recipe.seeds]  # fmt: skip
+    return pd.concat(rows)
+
+
+def per_class(cell: Cell) -> pd.DataFrame:
+    """The same scores for every class."""
+    scores = {"class": [str(n) for n in range(CLASSES)], "support": IMAGES // CLASSES, "precision": 0.9, "recall": 0.9}
+    return pd.concat(
+        [pd.DataFrame({"seed": seed, "label": range(CLASSES), **scores, "f1": 0.9}) for seed in cell.recipe.seeds]
+    )
 
 
 def iterations(cell: Cell) -> pd.DataFrame:
@@ -86,7 +110,7 @@ def _curves(cell: Cell, seed: int) -> pd.DataFrame:
     top = ceiling + 0.01 * draws.standard_normal() * (1 - ceiling)
     rise = 1 - np.exp(-(epoch + 1) / 4)
     jitter = draws.standard_normal(epoch.size) * 0.02 * np.where(epoch < epoch.size / 4, 1, 0.1)
-    test = np.clip(top * rise + jitter, 0.05, 1)
+    test = np.round(np.clip(top * rise + jitter, 0.05, 1) * IMAGES) / IMAGES
     train = np.clip(top * rise * 0.99 + jitter / 2, 0.05, 1)
     columns = {"seed": seed, "epoch": epoch, "learning_rate": cell.recipe.optimizer.lr}
     for part, accuracy in (("train", train), ("test", test)):

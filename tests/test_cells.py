@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -52,7 +53,7 @@ def test_curves_have_a_row_per_seed_and_epoch_with_every_metric(trained: Layout)
     assert list(by_class.columns) == ["seed", "epoch", "label", "train_recall", "test_recall"]
     assert len(by_class) == 2 * 3 * 10
     timing = pd.read_csv(trained.training(CELL) / "timing.csv")
-    assert list(timing.columns) == ["seed", "epoch", "train_seconds", "test_seconds"]
+    assert list(timing.columns) == ["seed", "epoch", "train_seconds", "test_seconds", "joules"]
 
 
 def test_training_twice_gives_the_same_bytes_but_for_the_clock(trained: Layout, tmp_path: Path) -> None:
@@ -84,6 +85,50 @@ def test_evaluation_agrees_with_the_last_epoch_and_with_its_own_predictions(trai
     confusion = pd.read_csv(results / "confusion.csv")
     assert confusion.groupby("seed")["count"].sum().to_dict() == {0: 50, 3: 50}
     assert pd.read_csv(results / "per_class.csv").groupby("seed").support.sum().to_dict() == {0: 50, 3: 50}
+
+
+def test_evaluation_tells_how_far_its_probabilities_can_be_trusted(trained: Layout) -> None:
+    evaluate.run([CELL], COMPUTE, trained)
+    results = trained.evaluation(CELL)
+    table = pd.read_csv(results / "calibration.csv")
+    assert list(table.columns) == ["seed", "bin", "low", "high", "images", "confidence", "accuracy"]
+    for scores in json.loads((results / "metrics.json").read_text())["seeds"]:
+        rows = table[table.seed == scores["seed"]]
+        predicted = pd.read_csv(trained.predictions(CELL) / f"seed-{scores['seed']}.csv")
+        assert rows.images.sum() == len(predicted) == 50
+        assert (rows.images * rows.accuracy).sum() / 50 == pytest.approx(scores["accuracy"], abs=1e-12)
+        # Probabilities have passed through float32 and six digits or more on their way to the file.
+        assert (rows.images * rows.confidence).sum() / 50 == pytest.approx(predicted.probability.mean(), abs=1e-5)
+        gaps = (rows.images / 50 * (rows.accuracy - rows.confidence).abs()).sum()
+        assert scores["ece"] == pytest.approx(gaps, abs=1e-12)
+        assert scores["nll"] == pytest.approx(scores["loss"], rel=1e-5)  # no image counts more than another
+        assert 0 < scores["nll_error"] < scores["nll"]
+        assert 0 < scores["brier"] < 2
+
+
+def test_evaluation_times_one_image_on_the_machine_it_names(trained: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A clock on which the k-th call takes k^2 ms: the median of calls 3 to 22 is that of 12^2 and 13^2.
+    ticks = iter([tick for call in range(1, 23) for tick in (10.0 * call, 10.0 * call + call**2 / 1000)] * 2)
+    clock = SimpleNamespace(perf_counter=lambda: next(ticks))
+    monkeypatch.setattr(evaluate, "time", clock)
+    evaluate.run([CELL], COMPUTE, trained)
+    told = json.loads((trained.evaluation(CELL) / "latency.json").read_text())
+    assert told["milliseconds"] == pytest.approx((12**2 + 13**2) / 2, abs=1e-6)
+    assert (told["device"], told["threads"]) == ("cpu", 1)
+    environment = json.loads((trained.training(CELL) / "environment.json").read_text())
+    assert told.items() - {("milliseconds", told["milliseconds"])} <= environment.items()
+
+
+def test_evaluating_twice_gives_the_same_bytes_but_for_the_clock(trained: Layout) -> None:
+    evaluate.run([CELL], COMPUTE, trained)
+    first = {path.name: path.read_bytes() for path in trained.evaluation(CELL).iterdir()}
+    assert first.keys() >= {
+        "metrics.json", "per_class.csv", "confusion.csv", "predicted.csv", "calibration.csv", "iterations.csv",
+        "latency.json",
+    }  # fmt: skip
+    evaluate.run([CELL], COMPUTE, trained)
+    for name in first.keys() - {"latency.json"}:
+        assert (trained.evaluation(CELL) / name).read_bytes() == first[name]
 
 
 def test_an_interrupted_run_continues_from_its_last_epoch(

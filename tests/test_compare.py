@@ -35,7 +35,7 @@ def compare(tmp_path: Path) -> Callable[[Params], Callable[[str], Rows]]:
 
     def run(params: Params) -> Callable[[str], Rows]:
         layout = Layout(tmp_path)
-        write_comparison(read_results(layout, params), layout.reports)
+        write_comparison(read_results(layout, params), layout.reports, params.energy)
 
         def read(name: str, paper: str = "recurnets") -> Rows:
             with (layout.reports / "tables" / paper / f"{name}.csv").open(newline="") as stream:
@@ -65,6 +65,10 @@ def test_a_full_run_gets_a_difference(tmp_path: Path, full: Params, compare) -> 
     ours = read_cell(Layout(tmp_path), full, full.cell(KEY)).mean("test_accuracy")
     assert float(row["ours"]) == ours
     assert float(row["difference"]) == ours - 0.98
+    assert float(row["low"]) < ours < float(row["high"])
+    assert (row["basis"], row["reason"]) == ("binomial, 1 seed", "1 seed")
+    assert row["verdict"] in {"match", "better", "worse", "inconclusive"}
+    assert (row["target"], float(row["target_low"])) == ("log", float(row["log"]))
     assert runs(tmp_path) == {"full run": 1, "reduced run": 0, "not run": 29}
 
 
@@ -77,6 +81,7 @@ def test_a_reduced_run_never_gets_a_difference(tmp_path: Path, reduced: Params, 
         rows = [row for row in read("claims", paper) if row["run"]]
         assert {row["scale"] for row in rows} == {"reduced run"}
         assert not any(row["difference"] for row in rows)
+        assert {(row["verdict"], row["reason"]) for row in rows} == {("not run", "reduced run")}
         assert all(row["ours"] for row in rows if "images" not in row["metric"])
     assert {row["outcome"] for row in read("statements", "mnist-rnn")} == {"reduced run"}
     assert {row["parameter"] for row in read("recipe_differences")} >= {"recipe.epochs", "options.width"}
@@ -86,7 +91,10 @@ def test_a_reduced_run_never_gets_a_difference(tmp_path: Path, reduced: Params, 
 
 def test_what_was_not_run_is_said(tmp_path: Path, full: Params, compare) -> None:
     read = compare(full)
-    assert {row["scale"] for row in read("claims") if row["run"]} == {"not run"}
+    claims = [row for row in read("claims") if row["run"]]
+    assert {(row["scale"], row["verdict"], row["reason"], row["ours"]) for row in claims} == {
+        ("not run", "not run", "", "")
+    }
     assert {row["scale"] for row in read("headline")} == {"not run"}
     assert {row["outcome"] for row in read("statements", "mnist-rnn")} == {"not run"}
     assert read("cells") == []
@@ -96,6 +104,7 @@ def test_what_was_not_run_is_said(tmp_path: Path, full: Params, compare) -> None
 def test_cited_models_stand_in_the_tables(full: Params, compare) -> None:
     last = [row for row in compare(full)("claims") if row["table"] == "5.1"][-1]
     assert (last["run"], last["scale"], last["ours"], last["difference"]) == ("", "", "", "")
+    assert (last["verdict"], last["reason"]) == ("", "cited, not trained by the document")
     assert (last["row"], last["metric"], last["published"]) == ("ViT-H/14", "test_accuracy", "0.95")
 
 
@@ -106,7 +115,7 @@ def test_seeds_are_averaged(tmp_path: Path, full: Params, compare) -> None:
     write_cells(tmp_path, params, [KEY])
     row = claim(compare(params)("claims"), KEY, "test_accuracy")
     seeds = json.loads((Layout(tmp_path).all_results / "runs" / KEY / "metrics.json").read_text())["seeds"]
-    assert row["seeds"] == "3"
+    assert (row["seeds"], row["basis"], row["reason"]) == ("3", "seeds", "")
     assert float(row["ours"]) == pytest.approx(sum(seed["accuracy"] for seed in seeds) / 3, abs=1e-15)
 
 
@@ -131,6 +140,33 @@ def test_every_named_run_is_compared_under_its_own_metrics(tmp_path: Path, full:
     assert remedies[0]["gain"] == ""
     assert all(float(row["low"]) <= float(row["gain"]) <= float(row["high"]) for row in remedies[1:])
     assert [float(row["point"]) for row in read("sweep_imbalance", "mnist-rnn")] == [1, 2, 5, 10, 20, 50, 100]
+
+
+def test_verdicts_outcomes_and_energy_are_counted(tmp_path: Path, full: Params, compare) -> None:
+    write_cells(tmp_path, full, [KEY, *full.runs])
+    read = compare(full)
+    told = summary(tmp_path)
+    for paper, counts in told["papers"].items():
+        claims, statements = read("claims", paper), read("statements", paper)
+        assert sum(counts["verdicts"].values()) == len([row for row in claims if row["run"]])
+        for verdict, count in counts["verdicts"].items():
+            assert count == len([row for row in claims if row["verdict"] == verdict])
+        assert sum(counts["statements"].values()) == len(statements)
+    cells = [row for paper in told["papers"] for row in read("cells", paper)]
+    for total in ("energy_wh", "co2_g"):
+        assert told[total] == pytest.approx(sum(float(row[total]) for row in cells), rel=1e-9)
+    assert told["energy_kinds"] == ["estimated"]
+
+
+def test_a_number_without_a_margin_is_inconclusive_and_a_count_exact(tmp_path: Path, full: Params, compare) -> None:
+    write_cells(tmp_path, full, full.runs)
+    rows = compare(full)("claims", "mnist-rnn")
+    assert claim(rows, "lstm", "test_loss_sum")["verdict"] == "inconclusive"
+    assert claim(rows, "lstm", "test_loss_sum")["reason"] == "no margin was declared"
+    training = claim(rows, "lstm", "train_accuracy")
+    assert (training["verdict"], training["reason"], training["low"]) == ("inconclusive", "1 seed, no interval", "")
+    assert claim(rows, "lstm", "train_images")["verdict"] == "not run"  # the split is not tabulated
+    assert claim(rows, "lstm", "train_images")["reason"] == "not measured"
 
 
 def test_a_stale_result_is_named_and_not_shown(tmp_path: Path, full: Params, reduced: Params, compare) -> None:
@@ -173,6 +209,12 @@ def test_a_result_that_was_not_evaluated_is_named(tmp_path: Path, full: Params, 
         ("timing.csv", lambda text: text.replace("0.25", "fast", 1), "not a number"),
         ("environment.json", lambda text: text.replace("torch", "tf"), "key 'torch'"),
         ("environment.json", None, "environment.json is missing"),
+        ("metrics.json", lambda text: text.replace('"nll"', '"nil"'), "key 'seeds.0.nll'"),
+        ("metrics.json", lambda text: text.replace('"ece": 0.05', '"ece": 1.05'), "key 'seeds.0.ece'"),
+        ("latency.json", lambda text: text.replace("1.5", "0"), "key 'milliseconds'"),
+        ("latency.json", None, "latency.json is missing"),
+        ("calibration.csv", lambda text: text.replace("confidence", "trust"), "no column confidence"),
+        ("per_class.csv", lambda text: text.replace("0.9", "high", 1), "not a number"),
     ],
 )
 def test_damaged_files_are_named(

@@ -168,6 +168,9 @@ def test_published_differences_follow_from_the_tables_and_the_log(statement: Sta
         ("test_accuracy,0.81,0.81", "test_accuracy,high,0.81", "line 3: published 'high' is not a number"),
         ("T5.1-recurnet1-4-accuracy,5.1", "T5.1-recurnet1-4-accuracy,5.9", "line 3: unknown table '5.9'"),
         (",margin,", ",tolerance,", "column margin is missing"),
+        (",better,", ",best,", "column better is missing"),
+        ("0.02,higher", "0.02,up", "line 3: column better, 'up'"),
+        ("0.02,higher", "0.02,", "line 3: column better, ''"),
     ],
 )
 def test_wrong_claims_are_named(tmp_path: Path, old: str, new: str, said: str) -> None:

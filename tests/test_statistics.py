@@ -1,16 +1,34 @@
-"""Differences between runs and their intervals, against scipy and by hand."""
+"""Differences between runs, their intervals and tests: against scipy, textbook loops, and by hand."""
+
+import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
-from scipy.stats import ttest_1samp, ttest_rel
+from scipy.stats import chi2, f, norm, ttest_1samp, ttest_rel
 
-from stages.relations import CONTRADICTED, HOLDS, NOT_SEEN, SEEN, UNDECIDED, outcome
-from stages.statistics import Estimate, over_seeds, paired_difference
+from stages.statistics import (
+    Estimate,
+    contrast,
+    equality,
+    estimate,
+    holm,
+    mcnemar,
+    over_seeds,
+    paired_difference,
+    student_quantile,
+)
 from stages.streams import numpy_stream
 
+Run = dict[int, np.ndarray]
 
-def right(rate: float, seeds: int, images: int = 400, name: str = "first") -> dict[int, np.ndarray]:
+
+def right(rate: float, seeds: int, images: int = 400, name: str = "first") -> Run:
     return {seed: numpy_stream("right", name, seed).random(images) < rate for seed in range(seeds)}
+
+
+def three(seeds: int) -> list[Run]:
+    return [right(rate, seeds, name=name) for rate, name in ((0.9, "first"), (0.85, "second"), (0.8, "third"))]
 
 
 def test_one_seed_gives_the_normal_interval_of_the_paired_images() -> None:
@@ -24,24 +42,34 @@ def test_one_seed_gives_the_normal_interval_of_the_paired_images() -> None:
     assert found.mean == pytest.approx(mean, abs=1e-15)
     assert found.high == pytest.approx(mean + 1.959963984540054 * (variance / 400) ** 0.5, abs=1e-12)
     assert found.low == pytest.approx(2 * mean - found.high, abs=1e-12)
+    assert found.p == mcnemar(only_first, only_second)
     assert found.seeds == 1
 
 
-def test_several_seeds_give_students_paired_interval() -> None:
+@pytest.mark.parametrize("level", [0.90, 0.95, 0.99])
+def test_several_seeds_give_students_paired_interval_and_test(level: float) -> None:
     first, second = right(0.9, 5), right(0.8, 5, name="second")
-    found = paired_difference(first, second)
-    means = [[side[seed].mean() for seed in range(5)] for side in (first, second)]
-    interval = ttest_rel(*means).confidence_interval(0.95)
+    found = paired_difference(first, second, level)
+    test = ttest_rel(*[[side[seed].mean() for seed in range(5)] for side in (first, second)])
+    interval = test.confidence_interval(level)
     assert (found.low, found.high) == pytest.approx((interval.low, interval.high), abs=1e-12)
+    assert found.p == pytest.approx(test.pvalue, rel=1e-9)
     assert found.seeds == 5
 
 
 def test_values_of_seeds_give_students_interval_and_one_seed_none() -> None:
     values = [3.0, 5.0, 4.0, 9.0]
-    interval = ttest_1samp(values, 0).confidence_interval(0.95)
+    test = ttest_1samp(values, 0)
+    interval = test.confidence_interval(0.95)
     found = over_seeds(values)
     assert (found.low, found.high) == pytest.approx((interval.low, interval.high), abs=1e-12)
+    assert found.p == pytest.approx(test.pvalue, rel=1e-9)
     assert over_seeds([3.0]) == Estimate(3.0, None, None, 1)
+
+
+def test_students_quantiles_are_those_of_every_table() -> None:
+    assert student_quantile(0.975, 1) == pytest.approx(math.tan(math.pi * 0.475), rel=1e-9)  # Cauchy's
+    assert [student_quantile(0.975, n) for n in (2, 4, 10)] == pytest.approx([4.303, 2.776, 2.228], abs=5e-4)
 
 
 def test_runs_of_different_seeds_cannot_be_paired() -> None:
@@ -49,22 +77,191 @@ def test_runs_of_different_seeds_cannot_be_paired() -> None:
         paired_difference(right(0.9, 2), right(0.9, 3))
 
 
-def test_equal_predictions_differ_by_exactly_nothing() -> None:
-    same = right(0.9, 1)
-    assert paired_difference(same, same) == Estimate(0.0, 0.0, 0.0, 1)
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_equal_predictions_differ_by_exactly_nothing(seeds: int) -> None:
+    same = right(0.9, seeds)
+    assert paired_difference(same, same) == Estimate(0.0, 0.0, 0.0, seeds, 1.0)
+
+
+def test_a_difference_without_any_spread_is_certain() -> None:
+    assert over_seeds([0.25, 0.25, 0.25]) == Estimate(0.25, 0.25, 0.25, 3, 0.0)
+
+
+@pytest.mark.parametrize(("first", "second", "p"), [(0, 0, 1.0), (5, 5, 1.0), (3, 0, 0.25), (10, 2, 158 / 4096)])
+def test_mcnemars_test_of_small_counts_by_hand(first: int, second: int, p: float) -> None:
+    # 10 against 2: twice the probability of at most 2 heads in 12 tosses, 2 (1 + 12 + 66) / 2^12.
+    assert mcnemar(first, second) == pytest.approx(p, rel=1e-12)
+
+
+def test_mcnemars_test_is_twice_the_smaller_tail_of_a_fair_coin() -> None:
+    for first in range(12):
+        for second in range(12):
+            tosses = first + second
+            tail = sum(math.comb(tosses, heads) for heads in range(min(first, second) + 1)) / 2**tosses
+            assert mcnemar(first, second) == pytest.approx(min(1.0, 2 * tail), rel=1e-9)
+
+
+def test_a_contrast_is_the_weighted_sum_of_every_image() -> None:
+    runs, weights = three(2), (0.5, 0.5, -1.0)
+    found = contrast(list(zip(weights, runs, strict=True)))
+    for seed in range(2):
+        for image in range(400):
+            values = [weight * float(run[seed][image]) for weight, run in zip(weights, runs, strict=True)]
+            assert found[seed][image] == math.fsum(values)  # halves and ones add up exactly
+
+
+def test_a_weighted_contrast_of_one_seed_has_the_normal_test() -> None:
+    first, second, third = three(1)
+    found = estimate(contrast([(0.5, first), (0.5, second), (-1.0, third)]))
+    values = (first[0].astype(float) + second[0]) / 2 - third[0]
+    error = values.std(ddof=1) / 20
+    assert found.mean == pytest.approx(first[0].mean() / 2 + second[0].mean() / 2 - third[0].mean(), abs=1e-15)
+    assert found.p == pytest.approx(2 * norm.sf(abs(values.mean()) / error), rel=1e-9)
+    assert (found.low, found.high) == pytest.approx(norm.interval(0.95, values.mean(), error), abs=1e-12)
+
+
+def test_a_weighted_contrast_of_several_seeds_is_the_t_test_of_the_mean_accuracies() -> None:
+    first, second, third = three(4)
+    found = estimate(contrast([(0.5, first), (0.5, second), (-1.0, third)]))
+    pair = [(first[seed].mean() + second[seed].mean()) / 2 for seed in range(4)]
+    assert found.p == pytest.approx(ttest_rel(pair, [third[seed].mean() for seed in range(4)]).pvalue, rel=1e-9)
+
+
+@pytest.mark.parametrize("runs", [2, 3, 4, 5, 6, 7])
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_the_mean_of_runs_that_are_all_alike_does_not_differ_from_one_of_them(runs: int, seeds: int) -> None:
+    same = right(0.9, seeds)
+    found = estimate(contrast([(1 / runs, same)] * runs + [(-1.0, same)]))
+    assert found.mean == pytest.approx(0, abs=1e-15)
+    assert found.p == 1.0
+
+
+def test_a_single_image_has_neither_interval_nor_test() -> None:
+    assert estimate({0: np.array([1.0])}) == Estimate(1.0, None, None, 1)
+
+
+def cochran(runs: Sequence[Run]) -> float:
+    """Q as in Cochran (1950): counts of treatments and of blocks, one image at a time."""
+    table = [[int(run[0][image]) for run in runs] for image in range(len(runs[0][0]))]
+    k = len(runs)
+    columns = [sum(row[j] for row in table) for j in range(k)]
+    rows = [sum(row) for row in table]
+    total = sum(rows)
+    return (k - 1) * (k * sum(c * c for c in columns) - total**2) / (k * total - sum(r * r for r in rows))
+
+
+def test_several_runs_of_one_seed_have_cochrans_q() -> None:
+    runs = three(1)
+    assert equality(runs) == pytest.approx(chi2.sf(cochran(runs), 2), rel=1e-9)
+
+
+def test_two_runs_of_one_seed_have_mcnemars_chi_square() -> None:
+    first, second, _ = three(1)
+    b, c = int((first[0] & ~second[0]).sum()), int((~first[0] & second[0]).sum())
+    assert cochran([first, second]) == pytest.approx((b - c) ** 2 / (b + c), rel=1e-12)
+    assert equality([first, second]) == pytest.approx(chi2.sf((b - c) ** 2 / (b + c), 1), rel=1e-9)
+
+
+def test_cochrans_q_by_hand() -> None:
+    # Images: 4 only right in the first run, 1 only in the second, 2 in all, 1 in none. Counts 6, 3, 2 and 11 together:
+    # Q = 2 (3 (36 + 9 + 4) - 121) / (33 - (5 + 2 * 9)) = 52 / 10.
+    first = {0: np.array([1, 1, 1, 1, 0, 1, 1, 0], bool)}
+    second = {0: np.array([0, 0, 0, 0, 1, 1, 1, 0], bool)}
+    third = {0: np.array([0, 0, 0, 0, 0, 1, 1, 0], bool)}
+    assert equality([first, second, third]) == pytest.approx(math.exp(-2.6), rel=1e-9)  # chi-square of 2 is exponential
+
+
+def repeated_measures(means: np.ndarray) -> float:
+    """The F test of what the runs add to a linear model of the seeds, (seeds, runs), by least squares."""
+    seeds, runs = means.shape
+    seed = np.repeat(np.eye(seeds), runs, axis=0)
+    both = np.hstack([seed, np.tile(np.eye(runs)[:, 1:], (seeds, 1))])
+    residual = [float(np.linalg.lstsq(design, means.ravel())[1][0]) for design in (seed, both)]
+    freedom = (seeds - 1) * (runs - 1)
+    return float(f.sf((residual[0] - residual[1]) / (runs - 1) / (residual[1] / freedom), runs - 1, freedom))
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_several_seeds_have_the_repeated_measures_f_test(seeds: int) -> None:
+    runs = three(seeds)
+    means = np.array([[run[seed].mean() for run in runs] for seed in range(seeds)])
+    assert equality(runs) == pytest.approx(repeated_measures(means), rel=1e-6)
+
+
+def test_the_f_test_of_two_runs_is_students_paired_test() -> None:
+    first, second, _ = three(5)
+    means = [[side[seed].mean() for seed in range(5)] for side in (first, second)]
+    assert equality([first, second]) == pytest.approx(ttest_rel(*means).pvalue, rel=1e-9)
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_runs_that_are_all_alike_are_equal(seeds: int) -> None:
+    assert equality([right(0.9, seeds)] * 4) == 1.0
+
+
+def naive_holm(p_values: Sequence[float]) -> list[float]:
+    """For each hypothesis the largest product up to its own rank (Holm 1979), capped at 1."""
+    ordered = sorted(p_values)
+    products = [(len(ordered) - rank) * p for rank, p in enumerate(ordered)]
+    return [min(1.0, max(products[: ordered.index(p) + 1])) for p in p_values]
+
+
+def test_holms_correction_of_the_textbooks_example() -> None:
+    # Multiples 4, 3, 2, 1 of the ordered values: 0.02, 0.06, 0.06, 0.04, which must not fall.
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02], abs=1e-15)
+    assert holm([]) == []
+    assert holm([0.2]) == [0.2]
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 16])
+def test_holms_correction_is_monotone_and_never_below_the_raw_value(count: int) -> None:
+    draws = numpy_stream("holm", count)
+    for _ in range(50):
+        p_values = (draws.random(count) ** 3).tolist()
+        adjusted = holm(p_values)
+        assert adjusted == pytest.approx(naive_holm(p_values), abs=1e-15)
+        assert all(raw <= new <= 1 for raw, new in zip(p_values, adjusted, strict=True))
+        order = np.argsort(p_values)
+        assert np.all(np.diff(np.array(adjusted)[order]) >= 0)
+
+
+TRIALS, TESTS, LEVEL = 2000, 5, 0.05
+LIMIT = LEVEL + 4 * math.sqrt(LEVEL * (1 - LEVEL) / TRIALS)  # four standard deviations of a rate of 5 %
+
+
+def independent(draws: np.random.Generator) -> list[float]:
+    return [float(over_seeds(row).p or 0) for row in draws.standard_normal((TESTS, 3)).tolist()]
+
+
+def beside_a_baseline(draws: np.random.Generator) -> list[float]:
+    baseline, *others = draws.standard_normal((TESTS + 1, 3))
+    return [float(over_seeds((other - baseline).tolist()).p or 0) for other in others]
+
+
+def by_image(draws: np.random.Generator) -> list[float]:
+    runs = draws.random((TESTS + 1, 200)) < 0.8
+    return [float(paired_difference({0: run}, {0: runs[0]}).p or 0) for run in runs[1:]]
 
 
 @pytest.mark.parametrize(
-    ("estimate", "greater", "smaller"),
-    [
-        (Estimate(0.02, 0.01, 0.03, 1), HOLDS, CONTRADICTED),
-        (Estimate(-0.02, -0.03, -0.01, 1), CONTRADICTED, HOLDS),
-        (Estimate(0.02, -0.01, 0.05, 1), UNDECIDED, UNDECIDED),
-        (Estimate(0.0, 0.0, 0.0, 1), UNDECIDED, UNDECIDED),
-        (Estimate(4.0, None, None, 1), SEEN, NOT_SEEN),
-        (Estimate(0.0, None, None, 1), NOT_SEEN, NOT_SEEN),
-    ],
+    ("p_values", "trials"), [(independent, TRIALS), (beside_a_baseline, TRIALS), (by_image, TRIALS // 4)]
 )
-def test_an_outcome_needs_the_whole_interval_on_one_side(estimate: Estimate, greater: str, smaller: str) -> None:
-    assert outcome(estimate, "greater") == greater
-    assert outcome(estimate, "smaller") == smaller
+def test_of_runs_that_do_not_differ_a_whole_family_rarely_says_so(
+    p_values: Callable[[np.random.Generator], list[float]], trials: int
+) -> None:
+    draws = numpy_stream("family", p_values.__name__)
+    families = [p_values(draws) for _ in range(trials)]
+    limit = LEVEL + 4 * math.sqrt(LEVEL * (1 - LEVEL) / trials)
+    assert sum(min(holm(family)) < LEVEL for family in families) / trials <= limit
+    if p_values is independent:  # without the correction one of five does, at 1 - 0.95^5 = 22.6 %
+        assert sum(min(family) < LEVEL for family in families) / trials > 0.18
+
+
+@pytest.mark.parametrize("seeds", [2, 3])
+def test_of_runs_that_do_not_differ_the_test_of_equality_rarely_says_so(seeds: int) -> None:
+    draws = numpy_stream("equality", seeds)
+    trials = [
+        equality([{seed: np.array([value]) for seed, value in enumerate(run)} for run in table])
+        for table in draws.standard_normal((TRIALS, 4, seeds))
+    ]
+    assert sum(p < LEVEL for p in trials) / TRIALS <= LIMIT

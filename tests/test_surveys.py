@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from stages.beside import Beside
 from stages.claims import load_claims
-from stages.drawer import slopes
+from stages.energy import grams_per_kwh
 from stages.layout import Layout
 from stages.papers import PAPERS, Paper, load_paper
 from stages.params import Cell, load_params
-from stages.plots import describe_iterations, describe_trade_off, draw_grid, draw_iterations, draw_trade_off
-from stages.relations import comparison_rows, grid_rows, iteration_rows
+from stages.plots import (
+    Mark,
+    describe_iterations,
+    describe_reliability,
+    describe_scatter,
+    draw_grid,
+    draw_iterations,
+    draw_reliability,
+    draw_scatter,
+)
+from stages.relations import comparison_rows, grid_rows, iteration_rows, reliability_rows
 from stages.results import read_results
+from stages.tabled import slopes
 from tests.fake_results import write_cells, write_split
 from tests.small import REPOSITORY
 
@@ -30,7 +42,7 @@ def beside(home: Path, paper: str, keys: list[str]) -> Beside:
         write_split(home, split)
     document = load_paper(PAPERS / paper)
     claims = load_claims(PAPERS / paper / "claims.csv", document)
-    return Beside(document, claims, read_results(Layout(home), params).of(paper))
+    return Beside(document, claims, read_results(Layout(home), params).of(paper), params.energy)
 
 
 def text(rows: list[dict[str, object]]) -> list[Text]:
@@ -57,7 +69,7 @@ def test_slopes_of_a_plane_are_its_own(tmp_path: Path) -> None:
         "one more of layers": pytest.approx(0.01),
         "doubling of hidden": pytest.approx(0.02),
     }
-    assert draw_grid(rows, "layers", "hidden").count("<path") >= 9 + 9  # a square per cell, a marker per point
+    assert draw_grid(rows, "layers", "hidden").svg.count("<path") >= 9 + 9  # a square per cell, a marker per point
 
 
 def recnet_iterations(paper: Paper, made: Beside) -> list[Text]:
@@ -79,7 +91,7 @@ def test_a_state_that_left_its_range_leaves_a_gap(tmp_path: Path) -> None:
     rows = recnet_iterations(made.paper, made)
     for row in rows[20:]:
         row["state_change"] = ""
-    assert draw_iterations(rows).startswith("<svg")
+    assert draw_iterations(rows).svg.startswith("<svg")
 
 
 def test_depth_of_recurnets_is_three_more_than_its_iterations(tmp_path: Path) -> None:
@@ -97,8 +109,43 @@ def test_costs_stand_beside_accuracies(tmp_path: Path) -> None:
     # 1,000 test images in a quarter of a second, 1,000 training images in two seconds; see tests/fake_results.py
     assert {row["test_images_per_second"] for row in rows} == {"4000.0"}
     assert {row["train_images_per_second"] for row in rows} == {"500.0"}
-    assert describe_trade_off(rows).count("multiply-accumulates") == 4
-    assert draw_trade_off(rows).startswith("<svg")
+    marks = [
+        Mark(row["run"], float(row["test_accuracy"]), {name: float(row[name]) for name in ("parameters", "macs")})
+        for row in rows
+    ]
+    said = describe_scatter(marks)
+    assert said.startswith("Test accuracy against parameters and macs.")
+    for row, mark in zip(rows, marks, strict=True):
+        assert f"{row['run']}: {mark.accuracy:.4f} with {int(row['parameters']):.4g} parameters" in said
+    assert draw_scatter(marks).svg.startswith("<svg")
+
+
+def test_every_run_has_its_energy_its_carbon_dioxide_and_its_latency(tmp_path: Path) -> None:
+    made = beside(tmp_path, "cnn-gru", ["cnn-gru", "cnn"])
+    grams = grams_per_kwh(made.energy.country)
+    for row in made.cells():
+        # Two threads at 4 W without a counter, and 1.5 ms for an image; see tests/fake_results.py
+        assert row["energy_wh"] == pytest.approx(row["seconds"] * 2 * 4 / 3600, rel=1e-12)
+        assert row["co2_g"] == pytest.approx(row["energy_wh"] / 1000 * grams, rel=1e-12)
+        assert (row["energy_kind"], row["latency_ms"]) == ("estimated", 1.5)
+        assert (row["brier"], row["ece"]) == (0.2, 0.05)
+        assert row["joules_per_correct"] > 0
+
+
+def test_the_reliability_of_a_run_has_its_seeds_together_weighted_by_their_images(tmp_path: Path) -> None:
+    made = beside(tmp_path, "cnn-gru", ["cnn-gru"])
+    table = pd.DataFrame({
+        "seed": [0, 0, 1], "bin": [10, 14, 14], "images": [10, 30, 10],
+        "confidence": [0.7, 0.96, 1.0], "accuracy": [0.6, 0.9, 0.5],
+    })  # fmt: skip
+    ours = {"cnn-gru": replace(made.ours["cnn-gru"], reliability=table)}
+    rows = reliability_rows(replace(made, ours=ours))
+    assert [(row["bin"], row["images"]) for row in rows] == [(10, 10), (14, 40)]
+    assert [row["confidence"] for row in rows] == pytest.approx([0.7, 0.97], abs=1e-12)
+    assert [row["accuracy"] for row in rows] == pytest.approx([0.6, 0.8], abs=1e-12)
+    points = {"CNN-GRU": [(row["confidence"], row["accuracy"]) for row in rows]}
+    assert "CNN-GRU: accuracy 0.8000 at confidence 0.9700" in describe_reliability(points)
+    assert draw_reliability(points).svg.startswith("<svg")
 
 
 def test_a_folder_that_is_not_all_of_imagenet_makes_a_reduced_run() -> None:

@@ -1,0 +1,69 @@
+"""How often a verdict is wrong: accuracies of simulated runs, judged like measured ones.
+
+    python -m benchmarks.verdicts
+
+A network's true accuracy lies ``shift`` margins above or below the published one; each seed's accuracy is that of a
+test set of 10,000 images, with a normal spread from seed to seed where there are several. At a shift of 1 or more a
+*match* is false, at 1 or less *better* and *worse* are; both may happen in 5 % of all cases.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+
+from stages.streams import numpy_stream
+from stages.verdicts import BETTER, INCONCLUSIVE, MATCH, WORSE, Measured, Target, binomial, judge, student
+
+IMAGES = 10_000
+PUBLISHED = 0.9
+MARGIN = 0.013  # three standard deviations of the difference of two such test sets, as the margins in papers/
+SEED_SPREAD = 0.003  # standard deviation of the accuracy from seed to seed
+SEEDS = (1, 2, 3, 5, 10)
+SHIFTS = (0.0, 0.5, 1.0, 1.5, 2.0)
+TRIALS = 4000
+
+
+def rates(seeds: int, shift: float, trials: int = TRIALS) -> dict[str, float]:
+    """The share of each verdict among ``trials`` runs of ``seeds`` seeds, ``shift`` margins above the published one."""
+    draws = numpy_stream("simulated verdicts", seeds, f"{shift:+.1f}")
+    spread = SEED_SPREAD if seeds > 1 else 0.0
+    accuracies = PUBLISHED + shift * MARGIN + spread * draws.standard_normal((trials, seeds))
+    right = draws.binomial(IMAGES, accuracies)
+    counted = Counter(_verdict(row) for row in right)
+    return {verdict: counted[verdict] / trials for verdict in (MATCH, BETTER, WORSE, INCONCLUSIVE)}
+
+
+@cache
+def _binomial(right: int) -> Measured:
+    return binomial(right, IMAGES)
+
+
+def _verdict(right: Sequence[int]) -> str:
+    one = len(right) == 1
+    measured = _binomial(int(right[0])) if one else student([count / IMAGES for count in right])
+    return judge(measured, Target(PUBLISHED, PUBLISHED, "printed"), MARGIN, "higher")
+
+
+def main() -> None:
+    """Print the table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{TRIALS} simulated runs each, {IMAGES} images, published {PUBLISHED}, margin {MARGIN}")
+    for column in ("seeds", "true difference / margin", MATCH, BETTER, WORSE, INCONCLUSIVE):
+        table.add_column(column, justify="right")
+    for seeds in SEEDS:
+        for shift in (*(-value for value in reversed(SHIFTS[1:])), *SHIFTS):
+            found = rates(seeds, shift)
+            table.add_row(str(seeds), f"{shift:+.1f}", *(f"{100 * share:.1f} %" for share in found.values()))
+        table.add_section()
+    Console(width=100).print(table)
+
+
+if __name__ == "__main__":
+    np.seterr(all="raise")
+    main()

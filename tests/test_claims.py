@@ -1,0 +1,95 @@
+"""Claims of all documents: what is better, what a printed number stands for, and claims in words."""
+
+from __future__ import annotations
+
+import math
+import re
+from fnmatch import fnmatchcase
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from stages.claims import Claim, load_claims
+from stages.exhibits import Statement
+from stages.papers import PAPERS, Paper, load_papers
+
+DOCUMENTS = load_papers()
+CLAIMS = {document.id: load_claims(PAPERS / document.id / "claims.csv", document) for document in DOCUMENTS}
+READ_AS = {"recnet-flat": "recnet"}  # our literal reading of a network that the document describes otherwise, too
+
+
+@pytest.mark.parametrize("document", CLAIMS)
+def test_what_is_better_follows_from_the_metric(document: str) -> None:
+    for claim in CLAIMS[document]:
+        if claim.metric == "parameters" or "_images" in claim.metric:
+            assert claim.better == "equal", claim.id
+        else:
+            assert claim.better == ("lower" if re.search("loss|error", claim.metric) else "higher"), claim.id
+
+
+@pytest.mark.parametrize(
+    ("rounding", "low", "high"), [("floored", 0.81, 0.82), ("rounded", 0.805, 0.815), ("", 0.80, 0.82)]
+)
+def test_a_printed_number_stands_for_all_that_are_printed_so(rounding: str, low: float, high: float) -> None:
+    values = dict.fromkeys(Claim.model_fields, "") | {
+        "metric": "test_accuracy", "published": "81%", "value": "0.81", "unit": "fraction", "precision": "0.01",
+        "rounding": rounding, "better": "higher",
+    }  # fmt: skip
+    found = Claim.model_validate(values).printed_range()
+    assert found == (pytest.approx(low, abs=1e-12), pytest.approx(high, abs=1e-12))
+    ways = {"floored": (math.floor,), "rounded": (round,), "": (math.floor, math.ceil)}[rounding]
+    for percent in np.arange(79.05, 83, 0.1).tolist():
+        inside = found[0] < percent / 100 < found[1]
+        assert inside == any(way(percent) == 81 for way in ways)
+
+
+def test_logged_numbers_could_have_been_printed_so_unless_a_note_says_otherwise() -> None:
+    logged = [claim for table in CLAIMS.values() for claim in table if claim.author_log is not None and not claim.note]
+    assert len(logged) > 150
+    for claim in logged:
+        low, high = claim.printed_range()
+        assert low - 1e-9 <= claim.author_log <= high + 1e-9, claim.id
+
+
+@pytest.mark.parametrize(
+    ("document", "statement"),
+    [(d, s) for d in DOCUMENTS for s in d.statements if d.id != "mnist-rnn" and s.published is not None],
+    ids=lambda value: value.id,
+)
+def test_published_differences_follow_from_the_tables(document: Paper, statement: Statement) -> None:
+    """Those of mnist-rnn follow from its log, see tests/test_papers.py."""
+    printed = {c.run: 1 - c.value for c in CLAIMS[document.id] if c.metric == "test_error"}
+    printed |= {c.run: c.value for c in CLAIMS[document.id] if c.metric == "test_accuracy"}
+
+    def accuracies(pattern: str) -> list[float]:
+        return [printed[run] for run in document.runs if fnmatchcase(run, READ_AS.get(pattern, pattern))]
+
+    first = accuracies(statement.first)
+    if statement.measure == "spread":
+        expected = max(first) - min(first)
+    elif statement.measure == "trend":
+        expected = np.polyfit(range(len(first)), first, 1)[0]
+    else:
+        second = accuracies(statement.second) if statement.second else [statement.level]
+        expected = np.mean(first) - np.mean(second)
+    assert statement.published == pytest.approx(float(expected), abs=5.1e-5)  # four decimals
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"measure": "epochs", "second": "elman"}, "needs column and level"),
+        ({"measure": "epochs", "column": "train_accuracy", "level": 0.99}, "needs a second run"),
+        ({"measure": "accuracy"}, "needs a second run, or a level"),
+        ({"measure": "accuracy", "second": "elman", "level": 0.9}, "needs a second run, or a level"),
+        ({"measure": "spread", "claimed": "equal"}, "up to a margin"),
+        ({"measure": "spread", "margin": 0.02}, "claimed equal"),
+        ({"measure": "trend", "claimed": "equal", "margin": 0.02}, "a spread, and nothing else"),
+        ({"measure": "accuracy", "second": "elman", "margin": 0.02}, "a spread, and nothing else"),
+    ],
+)
+def test_a_statement_that_cannot_be_tested_is_an_error(fields: dict[str, object], said: str) -> None:
+    about = {"id": "s", "where": "", "text": "", "first": "lstm", "claimed": "greater"}
+    with pytest.raises(ValidationError, match=said):
+        Statement.model_validate(about | fields)

@@ -1,0 +1,279 @@
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+import pandas as pd
+import pytest
+import torch
+
+from models.registry import build
+from stages.claims import Claim, load_claims
+from stages.findings import RULES, Found, found
+from stages.papers import PAPERS, Paper, load_author_log, load_paper
+from stages.sizes import count, size_rows
+
+NO_LOG = pd.DataFrame({"run": [], "epoch": []})
+RECURNETS = load_paper(PAPERS / "recurnets")
+IMAGES = {"cifar10": 10_000, "svhn": 26_032, "mnist": 10_000, "imagenet": 50_000, "gunn": 100}
+METRICS = {"Accuracy": "accuracy", "F1": "f1_weighted", "Precision": "precision_weighted", "Recall": "recall_weighted"}
+
+
+def claim(metric: str, published: str, **given: object) -> Claim:
+    scale = {"%": 0.01, "m": 1e6}.get(published[-1], 1.0)
+    digits = published.rstrip("%m")
+    values = {
+        "table": "1", "group": "", "row": "A", "column": "Accuracy", "run": "a", "metric": metric,
+        "published": published, "value": round(float(digits) * scale, 9), "margin": None, "better": "higher",
+        "unit": "count" if metric == "parameters" else "fraction",
+        "precision": round(10.0 ** -len(digits.partition(".")[2]) * scale, 9),
+        "rounding": "rounded", "author_log": None, "author_log_epochs": None, "note": "",
+    } | given  # fmt: skip
+    name = "-".join(str(values[key]) for key in ("table", "group", "row", "run", "metric"))
+    return Claim.model_validate({"id": name} | values)
+
+
+def block(table: str, group: str, *rows: str, logs: Mapping[int, str] | None = None) -> list[Claim]:
+    """A claim per number: rows of accuracy, F1, precision and recall; ``logs``: the log's, by the number of a row."""
+    return [
+        claim(
+            f"test_{metric}",
+            published,
+            table=table,
+            group=group,
+            row=f"row {number}",
+            column=column,
+            run=f"{table}-{group}-{number}",
+            rounding="floored" if metric == "accuracy" else "rounded",
+            author_log=float(logs[number].split()[place]) if logs and number in logs else None,
+        )
+        for number, row in enumerate(rows)
+        for place, ((column, metric), published) in enumerate(zip(METRICS.items(), row.split(), strict=True))
+    ]
+
+
+def find(
+    claims: Sequence[Claim] = (),
+    log: pd.DataFrame = NO_LOG,
+    sizes: Sequence[Mapping[str, object]] = (),
+    images: Mapping[str, int] | None = None,
+    supports: Mapping[str, Mapping[int, int]] | None = None,
+    parameters: Mapping[str, int] | None = None,
+) -> list[Found]:
+    return found(RECURNETS, claims, log, sizes, images or {}, supports or {}, parameters or {})
+
+
+def rules(findings: Sequence[Found]) -> list[str]:
+    return [finding.rule for finding in findings]
+
+
+FIRST_ROW = "0.81 0.82 0.83 0.82"
+FIRST = block("1", "X", FIRST_ROW, "0.72 0.73 0.79 0.73", "0.77 0.78 0.81 0.78", "0.75 0.75 0.80 0.76")
+OTHERS = ("0.90 0.91 0.91 0.91", "0.91 0.91 0.92 0.91", "0.91 0.92 0.92 0.92")
+
+
+def test_a_row_that_stands_out_and_repeats_a_row_of_another_block_is_found() -> None:
+    (finding,) = find([*FIRST, *block("2", "X", FIRST_ROW, *OTHERS)])
+    assert (finding.rule, finding.where) == ("repeated row", "Table 2, X, row 0")
+    assert finding.finding.startswith("The row repeats Table 1, X, row 0, digit for digit (0.81, 0.82, 0.83, 0.82)")
+    assert len(finding.evidence) == 8
+    assert rules(find([*FIRST, *block("1", "Y", FIRST_ROW, *OTHERS)])) == ["repeated row"]
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        block("2", "X", "0.81 0.82 0.83 0.81", *OTHERS),
+        block("2", "X", FIRST_ROW, "0.82 0.83 0.84 0.83", *OTHERS),
+        block("2", "X", FIRST_ROW, *OTHERS[:2]),
+        block("2", "X", FIRST_ROW, *OTHERS, logs={0: "0.8142 0.8151 0.8253 0.8192"}),
+        [c.model_copy(update={"run": c.run.replace("2-X", "1-X")}) for c in block("2", "X", FIRST_ROW, *OTHERS)],
+    ],
+    ids=["one digit differs", "near another row", "too few rows", "the log confirms it", "the same run"],
+)  # fmt: skip
+def test_a_repetition_that_may_be_chance_is_not_found(second: list[Claim]) -> None:
+    assert find([*FIRST, *second]) == []
+
+
+def test_rows_alike_within_a_block_or_between_blocks_alike_are_not_found() -> None:
+    alike = ["0.93 0.94 0.94 0.94"] * 2 + ["0.93 0.93 0.94 0.93", "0.93 0.93 0.93 0.93"]
+    assert find([*block("1", "X", *alike), *block("1", "Y", *alike), *block("2", "X", *alike)]) == []
+
+
+@pytest.mark.parametrize(
+    ("published", "rounding", "images", "possible"),
+    [
+        ("0.6960", None, 100, False),
+        ("0.6960", None, 250, True),
+        ("69.60%", None, 100, False),
+        ("0.81", "rounded", 200, True),
+        ("0.82", "rounded", 40, True),  # 33 / 40 = 0.825, exactly between two printed numbers
+        ("0.83", "rounded", 40, True),
+        ("0.82", "floored", 40, True),
+        ("0.83", "floored", 40, False),  # 0.825 is floored to 0.82, 34 / 40 is 0.85
+        ("0.29", "floored", 100, True),
+        ("1.00", "rounded", 7, True),
+        ("1.01", "rounded", 7, False),
+    ],
+)
+def test_an_accuracy_is_impossible_where_no_number_of_images_gives_it(
+    published: str, rounding: str | None, images: int, possible: bool
+) -> None:
+    for metric in ("test_accuracy", "test_error", "test_recall_weighted"):
+        findings = find([claim(metric, published, rounding=rounding)], images={"a": images})
+        assert rules(findings) == ([] if possible else ["impossible accuracy"])
+        assert find([claim(metric, published, rounding=rounding)]) == []
+    assert find([claim("train_accuracy", published)], images={"a": images}) == []
+
+
+def test_accuracy_of_a_class_is_judged_by_the_images_of_that_class() -> None:
+    recall = claim("test_recall_3", "0.6960")
+    assert rules(find([recall], supports={"a": {3: 100, 4: 1000}})) == ["impossible accuracy"]
+    assert find([recall], supports={"a": {3: 1000, 4: 100}}) == []
+    assert find([recall], images={"a": 100}, supports={"b": {3: 100}}) == []
+
+
+def test_the_same_of_rows_of_one_block_is_one_finding() -> None:
+    rows = [claim("test_accuracy", "0.6960", table="Section 6", row=row, run=row) for row in ("A", "B", "C")]
+    (finding,) = find(rows, images=dict.fromkeys("ABC", 100))
+    assert finding.where == "Section 6, A, B and C"
+    assert finding.finding == "Accuracy 0.6960: no whole number of 100 test images gives that."
+    assert finding.evidence == tuple(row.id for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "recall", "rounding", "possible"),
+    [
+        ("0.81", "0.81", "floored", True),
+        ("0.81", "0.82", "floored", True),  # 0.815 up to 0.82
+        ("0.81", "0.83", "floored", False),
+        ("0.82", "0.81", "floored", False),
+        ("0.81", "0.82", "rounded", True),  # 0.815
+        ("0.81", "0.83", "rounded", False),
+    ],
+)
+def test_accuracy_and_weighted_recall_of_a_row_have_to_overlap(
+    accuracy: str, recall: str, rounding: str, possible: bool
+) -> None:
+    row = [claim("test_accuracy", accuracy, rounding=rounding), claim("test_recall_weighted", recall)]
+    assert rules(find(row)) == ([] if possible else ["accuracy and recall"])
+    assert find([row[0], row[1].model_copy(update={"run": "b"})]) == []
+
+
+def test_a_size_that_is_not_as_published_is_found() -> None:
+    row = {"network": "Net", "layer": "fc1", "where": "Figure 6", "published": 1000, "counted": 1010}
+    (finding,) = find(sizes=[row, row | {"published": None}, row | {"published": 1010}])
+    assert finding == Found(
+        "parameters", "Figure 6, Net, fc1", "1,000 parameters are printed; as built here there are 1,010.", ()
+    )
+
+
+def test_printed_parameters_are_compared_up_to_their_rounding() -> None:
+    rows = [claim("parameters", "0.611m", row=run, run=run) for run in "abc"]
+    (finding,) = find(rows, parameters={"a": 610_122, "b": 610_698, "c": 611_500})
+    assert (finding.where, finding.evidence) == ("Table 1, a", (rows[0].id,))
+    assert finding.finding == "0.611m parameters are printed; the layers have 610,122."
+    assert find(rows) == []
+
+
+def test_a_logged_value_that_would_be_printed_otherwise_is_found() -> None:
+    logs = {0: "0.82 0.816 0.815 0.8049", 1: "0.8299 0.825 0.815 0.82"}
+    (finding,) = find(block("1", "X", "0.81 0.82 0.82 0.81", "0.82 0.82 0.82 0.82", logs=logs))
+    assert (finding.rule, finding.where) == ("table against log", "Table 1, X, row 0")
+    assert finding.finding == (
+        "The log ends at other values: "
+        "Accuracy 0.82 (floored 0.82, printed 0.81), Recall 0.8049 (rounded 0.80, printed 0.81)."
+    )
+    assert rules(find([claim("test_accuracy", "81.6%", rounding=None, author_log=0.817)])) == ["table against log"]
+    assert find([claim("test_accuracy", "81.6%", rounding=None, author_log=0.8169)]) == []
+
+
+@pytest.mark.parametrize(("total", "possible"), [("89.9%", False), ("90.0%", True), ("90.1%", True), ("90.3%", False)])
+def test_accuracies_of_all_classes_have_to_make_the_total(total: str, possible: bool) -> None:
+    supports = {"a": {0: 100, 1: 300}}
+    recalls = [claim("test_recall_0", "75.0%", row="#0"), claim("test_recall_1", "95.1%", row="#1")]
+    overall = claim("test_accuracy", total, row="Total", rounding="rounded")
+    findings = find([*recalls, overall], supports=supports)
+    findings = [finding for finding in findings if finding.rule != "impossible accuracy"]
+    assert rules(findings) == ([] if possible else ["classes against total"])
+    assert all(finding.where == "Table 1, Total" for finding in findings)
+    of_a_part = find([recalls[0], overall], supports=supports)
+    assert "classes against total" not in rules(of_a_part)
+
+
+def test_logs_shorter_than_the_recipe_are_one_finding() -> None:
+    runs = {"svhn-recurnet1-5": 106, "svhn-recurnet1-6": 200, "mnist-recurnet2-4": 186}
+    log = pd.DataFrame(
+        [(run, epoch) for run, epochs in runs.items() for epoch in range(epochs)], columns=["run", "epoch"]
+    )
+    (finding,) = find([claim("test_accuracy", "0.92", run="svhn-recurnet1-5")], log)
+    assert (finding.rule, finding.where) == ("log too short", "Logs")
+    assert finding.finding == (
+        "Logs that end before the recipe does: Table 1, A (106 of 200 epochs); mnist-recurnet2-4 (186 of 200 epochs)."
+    )
+
+
+def known_parameters(paper: Paper) -> dict[str, int]:
+    counts = {}
+    with torch.device("meta"):
+        for run in paper.runs if paper.id == "recurnets" else ():
+            dataset, architecture, depth = run.split("-")
+            model = build(architecture, 1 if dataset == "mnist" else 3, 10, {"depth": int(depth)})
+            counts[run] = count(model, statistics=False)
+    return counts
+
+
+@cache
+def of_paper(name: str) -> list[Found]:
+    paper = load_paper(PAPERS / name)
+    claims = load_claims(PAPERS / name / "claims.csv", paper)
+    images = {run: IMAGES.get(run.split("-")[0], 10_000) for run in paper.runs}
+    labels = {int(c.metric[-1]): int(c.value) for c in claims if c.metric.startswith("test_images_")}
+    supports = dict.fromkeys(paper.runs, labels) if labels else {}
+    sizes, log = size_rows(paper.sizes), load_author_log(PAPERS / name)
+    return found(paper, claims, log, sizes, images, supports, known_parameters(paper))
+
+
+def test_what_is_found_in_recurnets() -> None:
+    findings = of_paper("recurnets")
+    assert [(finding.rule, finding.where) for finding in findings] == [
+        ("repeated row", "Table 5.1, Experiment-2, depth 7"),
+        ("repeated row", "Table 5.2, Experiment-1, depth 4"),
+        ("parameters", "Table 5.3, Experiment-2, depth 4, depth 5, depth 6, depth 7 and depth 8"),
+        ("table against log", "Table 5.1, Experiment-2, depth 7"),
+        ("table against log", "Table 5.2, Experiment-1, depth 7"),
+        ("table against log", "Table 5.2, Experiment-2, depth 7"),
+        ("table against log", "Table 5.3, Experiment-1, depth 7"),
+        ("log too short", "Logs"),
+    ]
+    said = [finding.finding for finding in findings]
+    assert "repeats Table 5.1, Experiment-1, depth 7, digit for digit (0.82, 0.82, 0.83, 0.82)" in said[0]
+    assert "repeats Table 5.1, Experiment-1, depth 4, digit for digit (0.81, 0.81, 0.81, 0.81)" in said[1]
+    assert said[2] == "0.611m parameters are printed; the layers have 610,122."
+    assert "Accuracy 0.8842 (floored 0.88, printed 0.82)" in said[3]
+    assert said[4:7] == [
+        "The log ends at other values: Accuracy 0.918754 (floored 0.91, printed 0.92).",
+        "The log ends at other values: Precision 0.934952 (rounded 0.93, printed 0.94).",
+        "The log ends at other values: Accuracy 0.9884 (floored 0.98, printed 0.99).",
+    ]
+    short = [("5.2", 1, 5, 106), ("5.2", 2, 5, 190), ("5.2", 2, 7, 163), ("5.2", 2, 8, 161)]
+    short += [("5.3", 2, 4, 186), ("5.3", 2, 5, 178), ("5.3", 2, 7, 177)]
+    runs = (f"Table {table}, Experiment-{part}, depth {depth} ({n} of 200 epochs)" for table, part, depth, n in short)
+    assert said[7] == f"Logs that end before the recipe does: {'; '.join(runs)}."
+
+
+def test_what_is_found_in_gunn() -> None:
+    where = "Section 6, GUNN-15, correct labels and GUNN-15, labels as published"
+    finding = "Test accuracy 0.6960: no whole number of 100 test images gives that."
+    ids = ("S6-gunn-test_accuracy", "S6-gunn-as-published-test_accuracy")
+    assert of_paper("gunn") == [Found("impossible accuracy", where, finding, ids)]
+
+
+@pytest.mark.parametrize("name", ["mnist-rnn", "recnet", "cnn-gru"])
+def test_nothing_is_found_in_the_other_documents(name: str) -> None:
+    assert of_paper(name) == []
+
+
+def test_every_rule_is_explained_and_every_claim_named_exists() -> None:
+    for name in ("recurnets", "gunn"):
+        ids = {c.id for c in load_claims(PAPERS / name / "claims.csv", load_paper(PAPERS / name))}
+        assert {finding.rule for finding in of_paper(name)} <= set(RULES)
+        assert {i for finding in of_paper(name) for i in finding.evidence} <= ids

@@ -1,0 +1,134 @@
+"""A sixth document as a user adds it: three places and nothing else; tests/own_paper holds what goes there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+import html5lib
+import pandas as pd
+import pytest
+import yaml
+
+from tests.small import REPOSITORY
+from tests.test_pipeline import Clone
+
+PAPER = "softmax-digits"
+OWN = Path(__file__).parent / "own_paper"
+FILES = sorted(str(path.relative_to(OWN)) for folder in ("papers", "models") for path in (OWN / folder).rglob("*.*"))
+RUNS = ("linear", "mlp")
+
+
+class UnchangedClone(Clone):
+    """With the parameters as they are."""
+
+    @staticmethod
+    def tiny(params: dict) -> None:
+        pass
+
+
+def add_entries(params: dict) -> None:
+    for section, entries in yaml.safe_load((OWN / "entries.yaml").read_text(encoding="utf-8")).items():
+        assert not params[section].keys() & entries.keys()
+        params[section] |= entries
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    made = UnchangedClone(tmp_path_factory.mktemp("own"))
+    for name in FILES:
+        (made.folder / name).parent.mkdir(exist_ok=True)
+        shutil.copy2(OWN / name, made.folder / name)
+    made.change(add_entries)
+    changed = made.run("git", "status", "--porcelain", "-uall").stdout.splitlines()
+    assert {line[3:] for line in changed} == {*FILES, "params.yaml"}
+    named = {f"{stage}-run@{run}" for stage in ("train", "evaluate") for run in RUNS}
+    executed = made.stages_run("repro", *(f"evaluate-run@{run}" for run in RUNS))
+    assert executed == {"check", "download@digits", "split@digits", *named}
+    assert made.stages_run("repro", "-s", "compare", "report") == {"compare", "report"}
+    return made
+
+
+@pytest.fixture(scope="module")
+def section(clone: Clone) -> Element:
+    page = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(
+        (clone.folder / "reports" / "report.html").read_text(encoding="utf-8")
+    )
+    (found,) = page.iterfind(f".//section[@id='{PAPER}']")
+    assert page.find(f".//nav/a[@href='#{PAPER}']") is not None
+    return found
+
+
+def table(clone: Clone, name: str) -> pd.DataFrame:
+    return pd.read_csv(clone.folder / "reports" / "tables" / PAPER / f"{name}.csv").set_index("id", drop=False)
+
+
+def verdicts(claims: pd.DataFrame) -> dict[str, str]:
+    """What claims.csv says of every published number, by its id. For every metric here, higher is better."""
+
+    def verdict(row: pd.Series) -> str:
+        if row["scale"] != "full run":
+            return "not run"
+        if abs(row["difference"]) <= row["margin"]:
+            return "match"
+        return "better" if row["difference"] > 0 else "worse"
+
+    return {str(row["id"]): verdict(row) for _, row in claims.iterrows()}
+
+
+def words(element: Element) -> str:
+    return " ".join("".join(element.itertext()).split())
+
+
+def test_every_published_number_is_beside_that_of_a_full_run(clone: Clone) -> None:
+    claims = table(clone, "claims")
+    assert set(claims["scale"]) == {"full run"}
+    assert list(claims["run"]) == ["linear", "linear", "mlp"]
+    assert claims.loc["T1-linear-parameters", "ours"] == 64 * 10 + 10
+    assert verdicts(claims) == {
+        "T1-linear-parameters": "match",
+        "T1-linear-test_accuracy": "match",
+        "T1-mlp-test_accuracy": "worse",
+    }
+    summary = json.loads((clone.folder / "reports" / "summary.json").read_text(encoding="utf-8"))
+    assert summary["papers"][PAPER]["runs"] == {"full run": 2, "reduced run": 0, "not run": 0}
+
+
+def test_the_report_has_its_table(clone: Clone, section: Element) -> None:
+    found = section.find(".//section[@id='softmax_digits_table_1']")
+    assert found is not None
+    assert words(found).startswith("Table 1. Accuracy on the digits")
+    rows = {words(row[0]): words(row) for row in found.iterfind(".//tbody/tr")}
+    for run, title in (("linear", "One linear layer"), ("mlp", "One hidden layer")):
+        claim = table(clone, "claims").loc[f"T1-{run}-test_accuracy"]
+        assert claim["published"] in rows[title]
+        assert f"{claim['ours']:.4f}" in rows[title]
+        assert "reduced run" not in rows[title]
+
+
+def test_the_report_decides_its_statement(clone: Clone, section: Element) -> None:
+    assert table(clone, "statements").loc["hidden-layer-helps", "outcome"] == "holds"
+    (row,) = section.iterfind(".//table[@class='text statements']/tbody/tr")
+    assert "A hidden layer does better" in words(row)
+    assert [words(outcome) for outcome in row.iterfind(".//span[@class='outcome holds']")] == ["holds"]
+
+
+def test_the_report_has_its_chart_its_runs_its_deviation_and_its_finding(clone: Clone, section: Element) -> None:
+    assert section.find(".//figure[@id='softmax_digits_figure_1']") is not None
+    assert (clone.folder / "reports" / "figures" / "softmax_digits_figure_1.svg").is_file()
+    text = words(section)
+    for said in ("every run follows it in full", "No batch size.", "99 % for the hidden layer"):
+        assert said in text
+
+
+def test_the_readme_shows_what_is_added_here() -> None:
+    _, found, rest = (REPOSITORY / "README.md").read_text(encoding="utf-8").partition("\n## A paper of your own\n")
+    if not found:
+        pytest.skip("README.md has no such section yet")
+    blocks = rest.partition("\n## ")[0].split("```")[1::2]
+    shown = {path.read_text(encoding="utf-8") for path in OWN.rglob("*.*") if path.is_file()}
+    for block in blocks:
+        kind, _, body = block.partition("\n")
+        assert kind == "" or any(body in text for text in shown), body
