@@ -36,7 +36,7 @@ class Claim(Frozen):
 
     id: str
     table: str
-    group: str
+    group: str = ""
     row: str
     column: str
     run: Annotated[str | None, Optional]
@@ -45,12 +45,12 @@ class Claim(Frozen):
     value: float
     unit: Literal["fraction", "count", "nats"]
     precision: Annotated[float, Field(gt=0)]
-    rounding: Annotated[Literal["floored", "rounded"] | None, Optional]
+    rounding: Annotated[Literal["floored", "rounded"] | None, Optional] = None
     margin: Annotated[float | None, Field(ge=0), Optional]
     better: Literal["higher", "lower", "equal"]
-    author_log: Annotated[float | None, Optional]
-    author_log_epochs: Annotated[int | None, Optional]
-    note: str
+    author_log: Annotated[float | None, Optional] = None
+    author_log_epochs: Annotated[int | None, Optional] = None
+    note: str = ""
 
     @model_validator(mode="after")
     def _consistent(self) -> Claim:
@@ -74,7 +74,8 @@ def load_claims(path: Path, paper: Paper) -> list[Claim]:
     try:
         with path.open(encoding="utf-8", newline="") as stream:
             reader = csv.DictReader(stream)
-            missing = [name for name in Claim.model_fields if name not in (reader.fieldnames or [])]
+            needed = [name for name, field in Claim.model_fields.items() if field.is_required()]
+            missing = [name for name in needed if name not in (reader.fieldnames or [])]
             if missing:
                 raise StageError(f"{path}: column {missing[0]} is missing; expected {','.join(Claim.model_fields)}.")
             lines = [(reader.line_num, row) for row in reader]

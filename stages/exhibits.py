@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import model_validator
+from pydantic import ConfigDict, model_validator
 
 from stages.params import Option
 from stages.recipe import Frozen
@@ -15,6 +15,8 @@ class Table(Frozen):
 
     An ``id`` of several words is a place in the text instead: its numbers make a table here, not there.
     """
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
 
     id: str
     caption: str

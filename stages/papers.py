@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 import yaml
-from pydantic import ValidationError, model_validator
+from pydantic import ConfigDict, ValidationError, model_validator
 
 from stages.errors import StageError
 from stages.exhibits import (
@@ -34,7 +34,7 @@ from stages.exhibits import (
     Sweep,
     Table,
 )
-from stages.params import Cell, Split
+from stages.params import Cell
 from stages.recipe import Frozen
 from stages.tables import read_csv
 
@@ -57,12 +57,14 @@ class Paper(Frozen):
     fields of a cell and its options. ``own_charts``: drawn for every other dataset, ``{dataset}`` in the caption.
     """
 
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
     id: str
     title: str
     author: str
-    institution: str
-    date: str
-    code: str
+    institution: str = ""
+    date: str = ""
+    code: str = ""
     lead: str
     datasets: Titles
     images: dict[str, tuple[int, int]] = {}  # noqa: RUF012
@@ -70,7 +72,7 @@ class Paper(Frozen):
     variants: Titles = {}  # noqa: RUF012
     own_title: str = "{key}"
     recipe: tuple[Rule, ...]
-    headline: Headline
+    headline: Headline = Headline(metric="test_accuracy", row="{row}", column="{column}")
     tables: tuple[Table, ...]
     statements: tuple[Statement, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
@@ -81,10 +83,10 @@ class Paper(Frozen):
     sizes: tuple[Size, ...] = ()
     samples: tuple[Sample, ...] = ()
     diagrams: tuple[Diagram, ...] = ()
-    charts: tuple[ChartGroup, ...]
+    charts: tuple[ChartGroup, ...] = ()
     own_charts: tuple[Chart, ...] = ()
-    deviations: tuple[Deviation, ...]
-    findings: tuple[Finding, ...]
+    deviations: tuple[Deviation, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @model_validator(mode="after")
     def _known_runs(self) -> Paper:
@@ -135,12 +137,12 @@ class Paper(Frozen):
 
         ``images``: how many images of each part it was made of, if that is known.
 
-        Every key of the cell counts but :data:`FREE_KEYS`: an option unknown to the document is a difference once it is
-        set. Of a run that the document does not have, only what it says of all such runs counts.
+        Every key of the cell counts but :data:`FREE_KEYS`; one of which the document says nothing is a difference once
+        it is set to something else than its default. Of a run that the document does not have, only what it says of all
+        such runs counts.
         """
         paper, free = self.recipe_of(cell.key)
         ours = cell.model_dump(mode="json")
-        usual = flatten({"split": Split().model_dump(mode="json")})
         known = self.knows(cell.key)
         pairs: dict[str, tuple[Any, Any]] = {}
         if not known and cell.dataset not in self.datasets:
@@ -148,9 +150,10 @@ class Paper(Frozen):
         elif not known:
             pairs["run"] = "not in the document", cell.key
         pairs |= {key: (json.loads(json.dumps(value)), _at(ours, key)) for key, value in paper.items()}
-        for key, value in flatten(ours).items() if known else ():
+        unusual = flatten(cell.model_dump(mode="json", exclude_defaults=True)) if known else {}
+        for key, value in unusual.items():
             said = any(key == name or key.startswith(f"{name}.") for name in (*paper, *free))
-            if not said and value is not None and value != usual.get(key):
+            if not said and value is not None:
                 pairs[key] = ABSENT, value
         if images is not None and cell.dataset in self.images:
             pairs["images"] = list(self.images[cell.dataset]), list(images)

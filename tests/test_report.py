@@ -1,3 +1,4 @@
+import json
 import re
 import shutil
 from pathlib import Path
@@ -8,7 +9,9 @@ import pytest
 
 from stages import compare, report
 from stages.layout import Layout
+from stages.papers import load_papers
 from stages.params import load_params
+from stages.verdicts import VERDICTS
 from tests.fake_results import write_cells, write_split
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,6 +32,10 @@ def make(home: Path, params: Path, keys: list[str], monkeypatch: pytest.MonkeyPa
     return (Layout(home).reports / "report.html").read_text()
 
 
+def made_keys(params: str, dataset: str) -> list[str]:
+    return [*(f"{dataset}-{cell}" for cell in GRID), *load_params(ROOT / params).named]
+
+
 @pytest.fixture(scope="module")
 def homes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, str]]:
     """A reduced run on digits, and a full run that misses most cells."""
@@ -39,8 +46,7 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, str
             ("full", ROOT / "full" / "params.yaml", "mnist"),
         ):
             home = tmp_path_factory.mktemp(name)
-            keys = [*(f"{dataset}-{cell}" for cell in GRID), *load_params(params).named]
-            made[name] = (home, make(home, params, keys, patch))
+            made[name] = (home, make(home, params, made_keys(str(params.relative_to(ROOT)), dataset), patch))
     return made
 
 
@@ -77,11 +83,12 @@ def table(page: str, name: str) -> str:
 
 
 def test_every_reduced_number_is_labelled(homes) -> None:
-    page = homes["reduced"][1]
+    page, keys = homes["reduced"][1], made_keys("params.yaml", "digits")
     assert "<strong>Reduced run.</strong>" in page
-    assert "35 not run" in page
+    missing = sum(run not in keys for document in load_papers() for run in document.runs)
+    assert f"{missing} not run" in page
     headlines = page[: page.index("<nav")].split('<table class="headline">')[1:]
-    assert sorted(headline.count("reduced run</span>") for headline in headlines) == [2, 3, 5, 6, 10]
+    assert all(headline.count("reduced run</span>") for headline in headlines)
     assert table(section(page, "recurnets"), "cells sortable").count("reduced run</span>") == 10
     own = list((Layout(homes["reduced"][0]).reports / "figures").glob("recurnets_figure_digits_*.svg"))
     assert len(own) == 12
@@ -90,7 +97,9 @@ def test_every_reduced_number_is_labelled(homes) -> None:
 
 def test_a_full_run_shows_differences_and_what_is_missing(homes) -> None:
     page = homes["full"][1]
-    assert "<strong>Partly run.</strong> 26 of the papers\N{RIGHT SINGLE QUOTATION MARK} 51 runs" in page
+    runs, keys = [run for document in load_papers() for run in document.runs], made_keys("full/params.yaml", "mnist")
+    made = sum(run in keys for run in runs)
+    assert f"<strong>Partly run.</strong> {made} of the papers\N{RIGHT SINGLE QUOTATION MARK} {len(runs)} runs" in page
     assert "reduced run</span>" not in page
     assert re.search('<td data-v="-?[0-9.e-]+">[+\N{MINUS SIGN}][0-9]+[.][0-9]{2}</td>', page)
     assert "Sample of MNIST" in page
@@ -147,3 +156,60 @@ def test_a_stale_result_is_named_on_the_page(tmp_path: Path, monkeypatch: pytest
     page = make(tmp_path / "home", ROOT / "params.yaml", [], monkeypatch)
     assert "<code>digits-recurnet1-4</code> was trained with other parameters and is not shown" in page
     assert "<strong>Not run.</strong>" in page
+
+
+def test_the_first_screen_counts_the_verdicts(homes) -> None:
+    home, page = homes["full"]
+    strip = table(page, "verdicts")
+    for paper, about in json.loads((Layout(home).reports / "summary.json").read_text())["papers"].items():
+        line = next(row for row in strip.split("<tr>") if f'href="#{paper}"' in row)
+        cells = [int(cell) for cell in re.findall(r"<td[^>]*>(\d+)</td>", line)]
+        assert cells[:5] == [about["verdicts"][word] for word in VERDICTS]
+        assert sum(cells[5:]) == sum(about["statements"].values())
+
+
+def test_every_claim_has_its_verdict_as_word_and_sign(homes) -> None:
+    for name, verdict in (("reduced", "not run"), ("full", "inconclusive")):
+        rows = table(section(homes[name][1], "mnist-rnn"), "sortable claims").split("<tr ")[1:]
+        assert len(rows) == 90
+        assert all(re.search(r'<span aria-hidden="true">\S</span> [a-z ]+</span>', row) for row in rows)
+        assert any(f'data-verdict="{verdict}"' in row for row in rows)
+
+
+def test_findings_carry_the_rule_that_found_them(homes) -> None:
+    found = section(homes["reduced"][1], "recurnets")
+    found = found[found.index('id="recurnets_findings"') : found.index('id="recurnets_tables"')]
+    assert 'title="A row far from the others' in found
+    assert found.count(">table against log</span>") == 4
+    assert "byte-identical" in found
+
+
+@pytest.mark.parametrize("name", ["reduced", "full"])
+def test_the_numbers_behind_every_curve_are_in_the_page(homes, name: str) -> None:
+    page = homes[name][1]
+    data = [json.loads(text) for text in re.findall(r'<script type="application/json">(.*?)</script>', page)]
+    assert len(data) > 40
+    for figure in data:
+        for line in (line for panel in figure["panels"] for line in panel["lines"]):
+            assert "mean" in line or "log" in line
+            assert "x" not in line or len(line["x"]) == len(line["mean"])
+
+
+def test_every_figure_is_there_for_print_too(homes) -> None:
+    for home, _ in homes.values():
+        figures = Layout(home).reports / "figures"
+        drawn = sorted(path.stem for path in figures.glob("*.svg"))
+        assert drawn == sorted(path.stem for path in figures.glob("*.pdf"))
+        assert all(path.read_bytes().startswith(b"%PDF-") for path in figures.glob("*.pdf"))
+
+
+def test_every_run_has_its_command_its_hashes_and_its_confusion(homes) -> None:
+    page = homes["full"][1]
+    run = page[page.index('id="run_lstm_combined"') :]
+    run = run[: run.index("</details>")]
+    assert "evaluate-run@lstm-combined</code>; parameters <code>runs.lstm-combined</code>; seeds 0" in run
+    assert run.count('<tr><th scope="row">') == 10
+
+
+def test_the_page_stays_small(homes) -> None:
+    assert all(len(page.encode()) < 6 * 2**20 for _, page in homes.values())
