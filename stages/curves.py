@@ -104,7 +104,7 @@ def _axis(columns: Sequence[str]) -> str:
 
 
 def draw(panels: Sequence[Panel], scale: str) -> Drawing:
-    """The chart as SVG, panels below each other: ours bold (mean over seeds; single seeds faint), the authors' dashed.
+    """The chart, panels below each other: ours bold (mean over the seeds, their range shaded), the authors' dashed.
 
     ``scale`` names the kind of our runs in the legend. Where ours are much shorter than the authors', the epochs are on
     a logarithmic axis, so that both can be read.
@@ -136,7 +136,8 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
             axes.plot(line.authors.index, line.authors, color=line.color, alpha=0.8, **AUTHORS)
         if line.ours is not None:
             if line.ours.shape[1] > 1:
-                axes.plot(line.ours.index, line.ours, color=line.color, linewidth=0.6, alpha=0.3)
+                low, high = line.ours.min(axis="columns"), line.ours.max(axis="columns")
+                axes.fill_between(line.ours.index, low, high, color=line.color, linewidth=0, alpha=0.2)
             axes.plot(line.ours.index, line.ours.mean(axis="columns"), color=line.color, linewidth=1.9)
     axes.set_ylabel(panel.quantity)
     axes.grid(True)

@@ -18,7 +18,7 @@ import pandas as pd
 from stages.curves import Line, Panel, logarithmic_epochs, logarithmic_values
 from stages.svg import SERIES
 
-DIGITS = 5  # significant ones: more than any screen shows
+DIGITS = 4  # significant ones: as many as a screen shows
 
 
 def to_json(data: Mapping[str, Any]) -> str:
@@ -71,9 +71,9 @@ class Places:
     members: Mapping[str, Sequence[tuple[float, float]]]
 
 
-def lines(panels: Sequence[Places], *, xlog: bool = False, points: bool = False) -> str:
-    """Panels of lines, or of single marks."""
-    drawn = [
+def lines(panels: Sequence[Places], *, xlog: bool = False, points: bool = False, diagonal: str = "") -> str:
+    """Panels of lines, or of single marks; ``diagonal`` is what a dashed line from (0, 0) to (1, 1) is called."""
+    drawn: list[dict[str, Any]] = [
         {
             "x": panel.x,
             "y": panel.y,
@@ -82,7 +82,10 @@ def lines(panels: Sequence[Places], *, xlog: bool = False, points: bool = False)
         }
         for panel in panels
     ]  # fmt: skip
-    return to_json({"xlog": xlog, "points": points, "panels": drawn})
+    if diagonal:
+        for panel in drawn:
+            panel["lines"] = [*panel["lines"], {"name": diagonal, "color": 4, "log": {"x": [0, 1], "y": [0, 1]}}]
+    return to_json({"xlog": xlog, "points": points, "dashed": diagonal, "panels": drawn})
 
 
 def _line(name: str, number: int, points: Sequence[tuple[float, float]]) -> dict[str, Any]:

@@ -1,18 +1,20 @@
-"""Print what was measured, and where the report lies."""
+"""Print what was measured, the verdicts, and where the report lies."""
 
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from pathlib import Path
 
 from stages.beside import CELL_COLUMNS
 from stages.errors import run_stage
+from stages.files import read_json
 from stages.layout import Layout
 from stages.tables import read_csv
 
 
 def show(layout: Layout) -> None:
-    """Print a line per run of ``layout``'s reports/tables/*/cells.csv, and the path of the report."""
+    """Print a line per run of ``layout``'s reports/tables/*/cells.csv, the verdicts, and the path of the report."""
     from rich.console import Console
     from rich.table import Table
 
@@ -34,7 +36,16 @@ def show(layout: Layout) -> None:
         )
     console = Console(width=None if Console().is_terminal else 110)
     console.print(table)
+    console.print(f"Verdicts on published numbers: {verdicts(layout)}", highlight=False)
     console.print(f"Report: {(layout.reports / 'report.html').resolve()}", soft_wrap=True, highlight=False)
+
+
+def verdicts(layout: Layout) -> str:
+    """How many published numbers have which verdict, in words."""
+    counts = Counter[str]()
+    for paper in read_json(layout.reports / "summary.json")["papers"].values():
+        counts.update(paper["verdicts"])
+    return ", ".join(f"{count} {word}" for word, count in counts.items() if count)
 
 
 def main() -> None:

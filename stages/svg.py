@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import matplotlib as mpl
@@ -76,6 +77,8 @@ def compact(svg: str) -> str:
     svg = svg.replace("<svg", f'<svg font-family="{FONT}"', 1)
     while (fewer := re.sub(r"<g>\s*</g>|<g/>", "", svg)) != svg:
         svg = fewer
+    if "<g " not in svg:  # groups without a style of their own
+        svg = re.sub(r"</?g>", "", svg)
     return re.sub(r"\s*\n\s*", "\n", svg).strip() + "\n"
 
 
@@ -90,9 +93,20 @@ def _without_references(svg: str) -> str:
 
 
 def _short_path(path: str) -> str:
-    """M x y L x y L x y -> Mx yLx y x y, one decimal: repeated line commands may be left out."""
-    path = re.sub(r"-?\d+(?:\.\d+)?", lambda match: f"{float(match[0]):.1f}".removesuffix(".0"), path)
-    path = re.sub(r"\s+", " ", path).strip()
-    path = re.sub(r"(?<=[\d]) L (?=[-\d])", "L", path.replace("M ", "M"))
-    head, *rest = path.split("L")
-    return f"{head}L{' '.join(rest)}" if rest and "M" not in path[1:] and not re.search("[A-KN-Z]", path) else path
+    """A path to a tenth of a point; one of straight lines as steps from point to point: M x y L x y -> Mx yldx dy."""
+    if re.search("[A-KN-Ya-y]", path):
+        path = re.sub(r"-?\d+(?:\.\d+)?", lambda match: f"{float(match[0]):.1f}".removesuffix(".0"), path)
+        return re.sub(r"\s+", " ", path).strip()
+    return "".join(_steps(part) for part in re.findall("M[^M]*", path))
+
+
+def _steps(part: str) -> str:
+    places = [(round(10 * float(x)), round(10 * float(y))) for x, y in re.findall(r"(-?[\d.]+)\s+(-?[\d.]+)", part)]
+    steps = [b - a for before, after in pairwise(places) for a, b in zip(before, after, strict=True)]
+    start, rest = (" ".join(map(_tenths, numbers)).replace(" -", "-") for numbers in (places[0], steps))
+    return f"M{start}{f'l{rest}' if rest else ''}{'z' if 'z' in part.lower() else ''}"
+
+
+def _tenths(number: int) -> str:
+    """A number of tenths without what a path does not need: 13 -> 1.3, 5 -> .5."""
+    return f"{number / 10:g}".replace("0.", ".", 1) if 0 < abs(number) < 10 else f"{number / 10:g}"

@@ -148,20 +148,22 @@ class Tabled:
         return views
 
     def reliability(self) -> list[FigureView]:
-        """Reliability diagrams, datasets apart: of the document's runs where they were made, else of the first ones."""
+        """Reliability diagrams, datasets apart: the document's runs first, as many as can be told apart."""
         every, sources = self._rows("reliability", RELIABILITY_ROWS)
         views = []
         for dataset in dict.fromkeys(row["dataset"] for row in every):
             keys = list(dict.fromkeys(row["key"] for row in every if row["dataset"] == dataset))
-            shown = ([key for key in keys if key in self.paper.runs] or keys)[:FEW]
-            rows = [row for row in every if row["key"] in shown]
+            shown = sorted(keys, key=lambda key: key not in self.paper.runs)[:FEW]
+            rows = [row for key in shown for row in every if row["key"] == key]
             members = _members(rows, "confidence", "accuracy", name="key")
+            live = lines(
+                [Places("confidence in the predicted class", "accuracy", members)], diagonal="perfect calibration"
+            )
             title = self.paper.datasets.get(dataset, dataset.capitalize())
             note = f"Ours, {_scales(rows)}." + (f" {len(shown)} of {len(keys)} runs." if len(shown) < len(keys) else "")
             views.append(FigureView(
                 figure_name(self.paper, f"reliability {dataset}"), "", f"Reliability: {title}",
-                partial(draw_reliability, members), describe_reliability(members),
-                lines([Places("confidence in the predicted class", "accuracy", members)]), note, sources, tuple(shown),
+                partial(draw_reliability, members), describe_reliability(members), live, note, sources, tuple(shown),
             ))  # fmt: skip
         return views
 

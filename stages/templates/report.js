@@ -126,7 +126,8 @@ const specification = (data, state, width) => {
     const line = data.panels.flatMap((panel) => panel.lines).find((each) => each.name === name);
     return color(`series-${line.color}`);
   });
-  const scale = (log) => (log ? { type: "log", nice: false } : { zero: false });
+  const room = data.points ? { padding: 14 } : {};
+  const scale = (log) => (log ? { type: "log", nice: false, ...room } : { zero: false, ...room });
   const panel = (each, index) => {
     const rows = each.lines.flatMap(expand);
     const ylog = state.ylog ?? each.ylog;
@@ -140,7 +141,7 @@ const specification = (data, state, width) => {
       { field: "x", title: each.x, format: ".5~g" }, { field: "y", title: each.y, format: ".5~g" },
     ];
     const only = (kinds) => [{ filter: { field: "kind", oneOf: kinds } }];
-    const layers = data.points ? [{ mark: { type: "point", filled: true, size: 70 }, encoding }] : [
+    const layers = data.points ? [{ mark: { type: "point", filled: true, size: 70, opacity: 1 }, encoding }] : [
       [["authors’ log"], { strokeWidth: 1, strokeDash: [5, 3] }],
       [["seed"], { strokeWidth: 0.8, opacity: 0.35 }],
       [["ours", "ours, mean"], { strokeWidth: 2.4 }],
@@ -212,7 +213,7 @@ const liven = (figure) => {
   drawing.classList.add("replaced");
   const kinds = data.panels.flatMap((panel) => panel.lines).map((line) => [line.mean, line.seeds, line.log]);
   const words = [kinds.some((kind) => kind[0]) && "bold: ours", kinds.some((kind) => kind[1]) && "faint: single seeds",
-    kinds.some((kind) => kind[2]) && "dashed: authors’ log"].filter(Boolean);
+    kinds.some((kind) => kind[2]) && `dashed: ${data.dashed || "authors’ log"}`].filter(Boolean);
   if (!data.points) live.append(make("p", { class: "kinds" }, words.join(" · ")));
   themeChanged.add(draw);
   let before = width();
