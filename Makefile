@@ -1,5 +1,7 @@
 # make reproduce   the default pipeline, then a summary and where the report lies
 # make test        lint, types and the whole test suite
+# make check       is dvc.lock current, and does running the default pipeline again give the committed results?
+# make benchmark   training speed beside a naive loop and the processor's limit, with one and with two threads
 # make lock        resolve requirements.lock anew from pyproject.toml
 
 SHELL := /bin/bash
@@ -7,7 +9,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: reproduce test lint lock environment
+.PHONY: reproduce test lint check lock environment
 reproduce: environment
 	dvc repro
 	@python -m stages.overview .
@@ -19,6 +21,12 @@ lint: environment
 	ruff check .
 	ruff format --check .
 	mypy
+
+# What was committed is compared with what comes out now: byte for byte on the same kind of machine.
+check: environment
+	python -m stages.audit . full
+	dvc repro --force --no-run-cache
+	python -m stages.compare_runs HEAD . --auto
 
 environment: .venv/complete
 

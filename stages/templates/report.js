@@ -129,17 +129,20 @@ const specification = (data, state, width) => {
   const room = data.points ? { padding: 14 } : {};
   const scale = (log) => (log ? { type: "log", nice: false, ...room } : { zero: false, ...room });
   const panel = (each, index) => {
-    const rows = each.lines.flatMap(expand);
+    const rows = each.lines.filter((line) => !state.hidden.includes(line.name)).flatMap(expand);
     const ylog = state.ylog ?? each.ylog;
     const positive = (axis, log) => (log ? [{ filter: `datum.${axis} > 0` }] : []);
     const x = { field: "x", type: "quantitative", title: each.x, scale: scale(state.xlog), axis: { tickCount: 8 } };
     const y = { field: "y", type: "quantitative", title: each.y, scale: scale(ylog), axis: { tickCount: ylog ? 4 : 6 } };
     const stroke = { field: "line", type: "nominal", legend: null, scale: { domain: names, range: colors } };
     const encoding = { x, y, color: stroke, detail: { field: "seed" } };
-    const tooltip = [
-      { field: "line", title: "line" }, { field: "kind", title: "what" }, { field: "seed", title: "seed" },
-      { field: "x", title: each.x, format: ".5~g" }, { field: "y", title: each.y, format: ".5~g" },
-    ];
+    // Vega-Lite's own tooltips look for words in the wrong place where the nearest mark answers: its cell's datum has the mark's.
+    const at = "(datum.datum || datum)";
+    const told = {
+      line: `${at}.line`, what: `${at}.kind + (${at}.seed === "" ? "" : " " + ${at}.seed)`,
+      [each.x]: `format(${at}.x, ".5~g")`, [each.y]: `format(${at}.y, ".5~g")`,
+    };
+    const tooltip = { value: { expr: `{${Object.entries(told).map(([key, value]) => `${JSON.stringify(key)}: ${value}`)}}` } };
     const only = (kinds) => [{ filter: { field: "kind", oneOf: kinds } }];
     const layers = data.points ? [{ mark: { type: "point", filled: true, size: 70, opacity: 1 }, encoding }] : [
       [["authors’ log"], { strokeWidth: 1, strokeDash: [5, 3] }],
@@ -149,7 +152,7 @@ const specification = (data, state, width) => {
       .map(([kinds, look]) => ({ transform: only(kinds), mark: { type: "line", ...look }, encoding }));
     return {
       width, height: data.panels.length > 1 ? 190 : 260, data: { values: rows },
-      transform: [{ filter: "indexof(hidden, datum.line) < 0" }, ...positive("x", state.xlog), ...positive("y", ylog)],
+      transform: [...positive("x", state.xlog), ...positive("y", ylog)],
       layer: [...layers, {
         params: [{ name: `near${index}`, select: { type: "point", nearest: true, on: "pointerover", clear: "pointerout" } }],
         mark: { type: "point", filled: true, size: 45 },
@@ -159,7 +162,7 @@ const specification = (data, state, width) => {
   };
   return {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json", background: null, padding: 2,
-    params: [{ name: "hidden", value: state.hidden }], vconcat: data.panels.map(panel),
+    vconcat: data.panels.map(panel),
     config: {
       view: { stroke: null }, font: getComputedStyle(document.body).fontFamily,
       axis: {
@@ -178,7 +181,7 @@ const liven = (figure) => {
   const state = { xlog: data.xlog, ylog: undefined, hidden: [] };
   let drawn;
   const width = () => Math.max(180, live.clientWidth - 62);
-  const draw = async () => {
+  const drawNow = async () => {
     const result = await vegaEmbed(canvas, specification(data, state, width()),
       { actions: false, renderer: "canvas", logLevel: 1, tooltip: { theme: dark() ? "dark" : "light" } });
     drawn?.finalize();
@@ -186,6 +189,8 @@ const liven = (figure) => {
     canvas.querySelector("[role]")?.setAttribute("aria-label", drawing.getAttribute("aria-label"));
     figure.dataset.drawn = "yes";
   };
+  let last = Promise.resolve();
+  const draw = () => (last = last.then(drawNow));  // one after the other
   const legend = make("div", { class: "legend", role: "group", "aria-label": "Lines" });
   const lines = new Map(data.panels.flatMap((panel) => panel.lines.map((line) => [line.name, line])));
   for (const line of lines.values()) {
@@ -196,7 +201,7 @@ const liven = (figure) => {
       state.hidden = shown ? state.hidden.filter((name) => name !== line.name) : [...state.hidden, line.name];
       pressed(button, shown);
       figure.dataset.hidden = state.hidden.join("|");
-      drawn?.view.signal("hidden", state.hidden).runAsync();
+      draw();  // anew: a line that comes back must not lie above those that it lay below
     });
     legend.append(button);
   }

@@ -1,0 +1,71 @@
+"""Does what is committed belong to the code, the parameters and the data that are committed with it?
+
+    python -m stages.audit . full
+
+For the first home dvc.lock must be current: every stage that DVC would run again is named, and the exit status is 1.
+For the others, whose results take days, it only says which of them were made with other parameters or other code.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from stages.errors import StageError, run_stage
+from stages.layout import Layout
+from stages.params import load_params
+from stages.provenance import code_digest
+from stages.results import read_results
+
+
+def stale_stages(home: Path) -> list[str]:
+    """The stages of a home's dvc.yaml whose commands, parameters or dependencies are not those of its dvc.lock."""
+    from dvc.repo import Repo
+
+    wanted = (home / "dvc.yaml").resolve()
+    with Repo() as repo, repo.lock:
+        stages = [stage for stage in repo.index.stages if Path(stage.path).resolve() == wanted]
+        return [stage.addressing for stage in stages if stage.changed(allow_missing=True)]
+
+
+def outdated_results(layout: Layout) -> dict[str, str]:
+    """The results of a home that do not belong to its parameters or to this code, and why."""
+    results = read_results(layout, load_params(layout.params))
+    why = dict.fromkeys(results.stale, "made with other parameters")
+    why |= dict.fromkeys(results.unevaluated, "trained, but not evaluated with these seeds")
+    for result in results.cells:
+        if result.run.code_sha256 != code_digest(result.cell.architecture):
+            why[result.cell.key] = "trained with other code (models/ or the engine have changed since)"
+    return why
+
+
+def audit(homes: list[Path]) -> None:
+    """Print what is out of date; a :class:`StageError` if the first home's dvc.lock is."""
+    from rich.console import Console
+
+    console = Console(soft_wrap=True, highlight=False)
+    first, *others = homes
+    for home in others:
+        outdated = outdated_results(Layout(home))
+        console.print(
+            f"{home}: {f'{len(outdated)} results to be made again' if outdated else 'every result is current'}."
+        )
+        for key, why in outdated.items():
+            console.print(f"  {key}: {why}")
+    if stale := stale_stages(first):
+        raise StageError(
+            f"{first / 'dvc.lock'} is stale: {', '.join(stale)} would run again; "
+            "run `dvc repro` and commit what it writes."
+        )
+    console.print(f"{first / 'dvc.lock'} is current.")
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("homes", nargs="+", type=Path, help="folders with params.yaml, the one to be checked first")
+    audit(parser.parse_args().homes)
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,55 @@
+"""What is committed against the code and the parameters that are committed with it."""
+
+from pathlib import Path
+
+import pytest
+
+from stages import audit
+from stages.errors import StageError
+from stages.files import read_json, write_json
+from stages.layout import Layout
+from stages.params import load_params
+from stages.provenance import code_digest
+from tests.fake_results import write_cells
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    """A home with two results of this very code."""
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    params = load_params(tmp_path / "params.yaml")
+    write_cells(tmp_path, params, ["elman", "lstm"])
+    for key in ("elman", "lstm"):
+        path = Layout(tmp_path).training(params.cell(key)) / "run.json"
+        write_json(path, {**read_json(path), "code_sha256": code_digest(params.cell(key).architecture)})
+    return Layout(tmp_path)
+
+
+def test_results_of_this_code_and_these_parameters_are_current(layout: Layout) -> None:
+    assert audit.outdated_results(layout) == {}
+
+
+def test_other_code_and_other_parameters_are_told_apart(layout: Layout) -> None:
+    params = load_params(layout.params)
+    path = layout.training(params.cell("lstm")) / "run.json"
+    write_json(path, {**read_json(path), "code_sha256": "0" * 64})
+    record = read_json(layout.training(params.cell("elman")) / "run.json")
+    record["cell"]["recipe"]["epochs"] += 1
+    write_json(layout.training(params.cell("elman")) / "run.json", record)
+    outdated = audit.outdated_results(layout)
+    assert "other parameters" in outdated["elman"]
+    assert "other code" in outdated["lstm"]
+
+
+def test_a_stale_lock_is_an_error_that_names_its_stages(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(audit, "stale_stages", lambda _home: ["train-run@lstm", "report"])
+    with pytest.raises(StageError, match=r"stale: train-run@lstm, report would run again"):
+        audit.audit([Path(), layout.home])
+    assert "every result is current" in capsys.readouterr().out
+    monkeypatch.setattr(audit, "stale_stages", lambda _home: [])
+    audit.audit([Path(), layout.home])
+    assert "dvc.lock is current" in capsys.readouterr().out
