@@ -9,7 +9,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: reproduce test lint check lock environment
+.PHONY: reproduce test lint check benchmark lock environment
 reproduce: environment
 	dvc repro
 	@python -m stages.overview .
@@ -27,6 +27,9 @@ check: environment
 	python -m stages.audit . full
 	dvc repro --force --no-run-cache
 	python -m stages.compare_runs HEAD . --auto
+
+benchmark: environment
+	python -m benchmarks.throughput --device cpu --threads 1 2
 
 environment: .venv/complete
 
