@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from stages import compare, report
 from stages.layout import Layout
@@ -43,23 +46,47 @@ def write_report(home: Path) -> Path:
     return Layout(home).reports / "report.html"
 
 
+@contextmanager
+def opened(browser: Browser, report: Path, width: int = 1400, **options: object) -> Iterator[Page]:
+    """The report in a context of its own. Whatever is done there, no error and no request may come of it."""
+    problems = []
+    size = {"width": width, "height": 900}
+    with browser.new_context(viewport=size, reduced_motion="reduce", **options) as context:
+        page = context.new_page()
+        page.on("console", lambda message: problems.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: problems.append(f"page error: {error}"))
+        own = (report.as_uri(), "data:", "blob:")
+        page.on("request", lambda request: request.url.startswith(own) or problems.append(request.url))
+        page.goto(report.as_uri())
+        yield page
+    assert not [problem for problem in problems if "willReadFrequently" not in problem]  # that comes of the tests
+
+
 def unfold(page: Page) -> None:
     """Open everything that can be opened."""
     page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
 
 
-def draw_all(page: Page) -> int:
-    """Scroll through the whole page, until every chart is drawn; gives their number."""
-    unfold(page)
-    page.evaluate("""async () => {
-        for (let y = 0; y < document.documentElement.scrollHeight; y += innerHeight) {
-            scrollTo(0, y);
+def draw(page: Page, within: str = "main") -> None:
+    """Scroll through a part of the page, until every chart in it is drawn."""
+    page.locator(within).evaluate("""async (part) => {
+        for (scrollTo(0, 0), scrollBy(0, part.getBoundingClientRect().top);
+             part.getBoundingClientRect().bottom > 0 && scrollY < document.documentElement.scrollHeight - innerHeight;
+             scrollBy(0, innerHeight))
             await new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next)));
-        }
     }""")
-    charts = "[...document.querySelectorAll('figure.drawn')].filter((figure) => figure.querySelector('script'))"
-    page.wait_for_function(f"{charts}.every((figure) => figure.dataset.drawn === 'yes')")
-    return page.evaluate(f"{charts}.length")
+    expect(page.locator(f"{within} figure.drawn:has(script):not([data-drawn])")).to_have_count(0, timeout=60_000)
+
+
+def chart(page: Page, name: str) -> Locator:
+    """A live chart, once it is drawn."""
+    page.locator(name).scroll_into_view_if_needed()
+    expect(page.locator(name)).to_have_attribute("data-drawn", "yes")
+    return page.locator(name)
+
+
+def panels(figure: Locator) -> list[dict]:
+    return json.loads(figure.locator("script").text_content())["panels"]
 
 
 def pixels(figure: Locator) -> str:
@@ -84,9 +111,8 @@ def wait_for_color(figure: Locator, variable: str) -> str:
             const [red, green, blue] = [1, 3, 5].map((place) => parseInt(color.slice(place, place + 2), 16));
             const canvas = document.querySelector(`#${id} canvas`);
             const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
-            for (let n = 0; n < data.length; n += 4)
-                if (data[n] === red && data[n + 1] === green && data[n + 2] === blue && data[n + 3] === 255) return color;
-            return null;
+            const wanted = new Uint32Array(new Uint8ClampedArray([red, green, blue, 255]).buffer)[0];
+            return new Uint32Array(data.buffer).includes(wanted) ? color : null;
         }""",
         arg=[figure.get_attribute("id"), variable],
     ).json_value()
@@ -101,12 +127,33 @@ def column(table: Locator, index: int) -> list[str]:
     )
 
 
-def visible(page: Page, selector: str) -> int:
-    """How many elements show."""
-    return page.evaluate(
-        "(selector) => [...document.querySelectorAll(selector)].filter((each) => each.checkVisibility()).length",
-        selector,
+def legends(charts: Locator) -> list[list[str]]:
+    """The buttons of every legend."""
+    return charts.locator(".legend").evaluate_all(
+        "(all) => all.map((legend) => [...legend.querySelectorAll(':scope > button')].map((each) => each.textContent))"
     )
+
+
+def clipped(elements: Locator) -> int:
+    """How many of the elements may hide a part of what they hold."""
+    return elements.evaluate_all("""(all) => all.map((each) => getComputedStyle(each)).filter((style) =>
+        style.overflowX !== 'visible' || style.overflowY !== 'visible' || style.maxHeight !== 'none').length""")
+
+
+def remove(elements: Locator) -> None:
+    elements.evaluate_all("(all) => all.forEach((each) => each.remove())")
+
+
+def picture(element: Locator, height: int, path: Path) -> None:
+    """Keep what a window of that height shows from the element's top on."""
+    element.page.set_viewport_size({"width": element.page.viewport_size["width"], "height": height})
+    element.evaluate("(part) => scrollTo(0, part.getBoundingClientRect().top + scrollY)")
+    element.page.screenshot(path=path)
+
+
+def shows(elements: Locator) -> int:
+    """How many of the elements show."""
+    return elements.evaluate_all("(all) => all.filter((each) => each.checkVisibility()).length")
 
 
 def downloaded(button: Locator) -> tuple[str, Path]:

@@ -167,7 +167,7 @@ const specification = (data, state, width) => {
       view: { stroke: null }, font: getComputedStyle(document.body).fontFamily,
       axis: {
         labelColor: color("ink"), titleColor: color("ink"), gridColor: color("grid"), domainColor: color("soft"),
-        ticks: false, titleFontWeight: 500, labelFontSize: 11, titleFontSize: 12, labelPadding: 5,
+        ticks: false, labelFlush: false, titleFontWeight: 500, labelFontSize: 11, titleFontSize: 12, labelPadding: 5,
       },
     },
   };
