@@ -68,14 +68,18 @@ def unfold(page: Page) -> None:
 
 
 def draw(page: Page, within: str = "main") -> None:
-    """Scroll through a part of the page, until every chart in it is drawn."""
+    """Scroll through a part of the page, until every chart in it is drawn that has anything to show."""
     page.locator(within).evaluate("""async (part) => {
         for (scrollTo(0, 0), scrollBy(0, part.getBoundingClientRect().top);
              part.getBoundingClientRect().bottom > 0 && scrollY < document.documentElement.scrollHeight - innerHeight;
              scrollBy(0, innerHeight))
             await new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next)));
     }""")
-    expect(page.locator(f"{within} figure.drawn:has(script):not([data-drawn])")).to_have_count(0, timeout=60_000)
+    page.wait_for_function(
+        """(within) => [...document.querySelectorAll(`${within} figure.drawn:not([data-drawn]) > script`)]
+            .every((data) => !data.textContent.includes('"name"'))""",
+        arg=within,
+    )
 
 
 def chart(page: Page, name: str) -> Locator:
@@ -125,6 +129,11 @@ def column(table: Locator, index: int) -> list[str]:
             .map((cell) => cell.dataset.v ?? cell.textContent.trim())""",
         index,
     )
+
+
+def line_names(figure: Locator) -> list[str]:
+    """What its data name, in their order."""
+    return list(dict.fromkeys(line["name"] for panel in panels(figure) for line in panel["lines"]))
 
 
 def legends(charts: Locator) -> list[list[str]]:

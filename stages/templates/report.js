@@ -180,12 +180,15 @@ const liven = (figure) => {
   const live = make("div", { class: "live" }, canvas);
   const state = { xlog: data.xlog, ylog: undefined, hidden: [] };
   let drawn;
-  const width = () => Math.max(180, live.clientWidth - 62);
+  let beside = 62;  // what labels take beside the panels
+  const width = () => Math.max(180, live.clientWidth - beside);
   const drawNow = async () => {
     const result = await vegaEmbed(canvas, specification(data, state, width()),
       { actions: false, renderer: "canvas", logLevel: 1, tooltip: { theme: dark() ? "dark" : "light" } });
     drawn?.finalize();
     drawn = result;
+    const over = canvas.querySelector("canvas").offsetWidth - live.clientWidth;
+    if (over > 0 && width() > 180) { beside += over; return drawNow(); }
     canvas.querySelector("[role]")?.setAttribute("aria-label", drawing.getAttribute("aria-label"));
     figure.dataset.drawn = "yes";
   };
@@ -249,5 +252,5 @@ for (const figure of document.querySelectorAll("figure.drawn")) {
       .map((row) => [panel.y, row.line, row.kind, row.seed, row.x, row.y]));
     download(`${name}.csv`, "text/csv", csv([["quantity", "line", "kind", "seed", "x", "y"], ...rows]));
   }));
-  if (globalThis.vegaEmbed) seen.observe(figure);
+  if (globalThis.vegaEmbed && data.textContent.includes('"name"')) seen.observe(figure);  // else there is nothing to draw
 }
