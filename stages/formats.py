@@ -39,7 +39,7 @@ def difference(value: str, unit: str) -> str:
     if not value:
         return MISSING
     if unit == "count":
-        return f"{round(float(value)):+d}".replace("-", MINUS)
+        return f"{round(float(value)):+,d}".replace("-", MINUS).replace(",", THIN)
     return points(value) if unit == "fraction" else signed(value)
 
 

@@ -73,13 +73,16 @@ const sortable = (table) => {
   });
 };
 
+const verdicts = ["match", "holds", "seen", "better", "worse", "contradicted", "not seen", "inconclusive", "undecided",
+  "not run", "reduced run"];
 const filterable = (table) => {
   const rows = [...table.tBodies[0].rows];
   const counts = new Map();
   rows.forEach((row) => counts.set(row.dataset.verdict, (counts.get(row.dataset.verdict) ?? 0) + 1));
   if (counts.size < 2) return;
   const group = make("div", { class: "filter", role: "group", "aria-label": "Show only" });
-  const buttons = [["", rows.length], ...counts].map(([verdict, count]) => {
+  const inOrder = [...counts].sort(([a], [b]) => verdicts.indexOf(a) - verdicts.indexOf(b));
+  const buttons = [["", rows.length], ...inOrder].map(([verdict, count]) => {
     const button = make("button", { type: "button", class: "tool" }, `${verdict || "all"} ${count}`);
     pressed(button, verdict === "");
     button.dataset.verdict = verdict;
@@ -100,7 +103,7 @@ for (const table of document.querySelectorAll("table")) {
   if (!made?.dataset.name) continue;
   made.append(" ", tool("CSV", () => {
     const rows = [...table.rows].filter((row) => !row.hidden).map((row) => [...row.cells].flatMap((cell) =>
-      [valueOf(cell), ...Array(cell.colSpan - 1).fill("")]));
+      [cell.dataset.csv ?? valueOf(cell), ...Array(cell.colSpan - 1).fill("")]));
     download(`${made.dataset.name}.csv`, "text/csv", csv(rows));
   }));
 }
