@@ -27,7 +27,7 @@ STYLE: dict[Any, Any] = {
     "axes.linewidth": 0.6,
     "grid.color": GRID,
     "grid.linewidth": 0.6,
-    "pdf.fonttype": 42,
+    "pdf.fonttype": 3,  # taking TrueType fonts apart takes longer than all the drawing
     "svg.fonttype": "none",
     "svg.hashsalt": "recurnets",
 }
