@@ -41,6 +41,18 @@ PAPER, CHART = "mnist-rnn", "#mnist_rnn_figure_4"
 WIDE, NARROW, PRINTED = 1400, 390, 1032  # the last: A4 on its side, in its margins
 LOG = "authors\N{RIGHT SINGLE QUOTATION MARK} log"
 MISSING = {"", "\N{EN DASH}"}
+ORDER = (
+    "match",
+    "holds",
+    "seen",
+    "better",
+    "worse",
+    "contradicted",
+    "not seen",
+    "inconclusive",
+    "undecided",
+    "not run",
+)
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +230,10 @@ def test_verdicts_filter_the_rows(visit: Visit) -> None:
     for group in groups:
         rows, buttons = group.locator("+ .scroll tbody tr"), group.get_by_role("button")
         verdicts = rows.evaluate_all("(all) => all.map((row) => row.dataset.verdict)")
-        counts = {"all": len(verdicts), **Counter(verdicts)}
+        counts = {
+            "all": len(verdicts),
+            **dict(sorted(Counter(verdicts).items(), key=lambda item: ORDER.index(item[0]))),
+        }
         assert buttons.all_text_contents() == [f"{verdict} {count}" for verdict, count in counts.items()]
         for verdict, button in reversed([*zip(counts, buttons.all(), strict=True)]):
             button.click()
