@@ -12,7 +12,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from models.normalisation import BatchNorm2d
 from models.registry import register
+from models.stepwise import states
 
 CHANNELS = (64, 128, 256, 512, 512)
 CELLS = {"gru": nn.GRU, "elman": nn.RNN}
@@ -34,7 +36,7 @@ class Trunk(nn.Sequential):
         for before, out in pairwise(channels):
             for number in range(layers // stages):
                 convolution = nn.Conv2d(out if number else before, out, 3, padding=1, bias=False)
-                parts += [convolution, nn.BatchNorm2d(out), nn.ReLU()]
+                parts += [convolution, BatchNorm2d(out), nn.ReLU()]
             parts.append(nn.MaxPool2d(2))
         super().__init__(*parts)
         self.channels = channels[-1]
@@ -77,8 +79,8 @@ class Rnn(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, classes) of images (N, channels, height, side)."""
-        states = self.recurrent(images.permute(0, 2, 3, 1).flatten(2))[0]
-        logits: Tensor = self.head(states[:, -1])
+        rows = images.permute(0, 2, 3, 1).flatten(2)
+        logits: Tensor = self.head(states(self.recurrent, rows)[:, -1])
         return logits
 
 
@@ -118,7 +120,7 @@ class Lrcn(nn.Module):
         side = images.shape[2] - room
         corners = [(0, 0), (0, room), (room, 0), (room, room), (room // 2, room // 2)]
         cut = [images[:, :, top : top + side, left : left + side] for top, left in corners]
-        logits: Tensor = self.head(self.recurrent(frames(self.trunk, cut))[0])
+        logits: Tensor = self.head(states(self.recurrent, frames(self.trunk, cut)))
         return logits
 
 
@@ -187,8 +189,7 @@ class CnnGru(nn.Module):
         if self.reading == "shuffled" and self.training:
             order = torch.rand(sequence.shape[:2], device=sequence.device).argsort(dim=1)
             sequence = sequence.gather(1, order[:, :, None].expand_as(sequence))
-        states = self.recurrent(sequence)[0]
-        logits: Tensor = self.head(self.dropout(states[:, -1]))
+        logits: Tensor = self.head(self.dropout(states(self.recurrent, sequence)[:, -1]))
         return logits
 
 

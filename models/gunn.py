@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.normalisation import BatchNorm2d
 from models.registry import register
 
 LAYERS = ("gunn", "sunn_shared", "sunn", "sunn_matched")
@@ -168,7 +169,7 @@ def _unit(channels: int, out: int, kernel: int) -> nn.Sequential:
     """Convolution with bias, batch normalisation with Keras's settings, ReLU."""
     convolution = nn.Conv2d(channels, out, kernel, padding=kernel // 2)
     _glorot(convolution)
-    return nn.Sequential(convolution, nn.BatchNorm2d(out, eps=1e-3, momentum=0.01), nn.ReLU())
+    return nn.Sequential(convolution, BatchNorm2d(out, eps=1e-3, momentum=0.01), nn.ReLU())
 
 
 def _glorot(layer: nn.Conv2d | nn.Linear) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from models.normalisation import BatchNorm2d
 from models.registry import register
 
 
@@ -20,11 +21,11 @@ class Segment(nn.Module):
     def __init__(self, channels: int, size: int) -> None:
         super().__init__()
         self.bottleneck = nn.Sequential(
-            nn.Conv2d(channels, 2 * size, 1, bias=False), nn.BatchNorm2d(2 * size), nn.ReLU(),
-            nn.Conv2d(2 * size, 2 * size, 3, padding=1, bias=False), nn.BatchNorm2d(2 * size), nn.ReLU(),
-            nn.Conv2d(2 * size, size, 1, bias=False), nn.BatchNorm2d(size),
+            nn.Conv2d(channels, 2 * size, 1, bias=False), BatchNorm2d(2 * size), nn.ReLU(),
+            nn.Conv2d(2 * size, 2 * size, 3, padding=1, bias=False), BatchNorm2d(2 * size), nn.ReLU(),
+            nn.Conv2d(2 * size, size, 1, bias=False), BatchNorm2d(size),
         )  # fmt: skip
-        self.projection = nn.Sequential(nn.Conv2d(channels, size, 1, bias=False), nn.BatchNorm2d(size))
+        self.projection = nn.Sequential(nn.Conv2d(channels, size, 1, bias=False), BatchNorm2d(size))
 
     def forward(self, everything: Tensor, old: Tensor) -> Tensor:
         """New values (N, size, height, width) of the channels ``old``."""
@@ -63,7 +64,7 @@ class Gunn15(nn.Module):
 
         def unit(channels: int, out: int, kernel: int) -> nn.Sequential:
             convolution = nn.Conv2d(channels, out, kernel, padding=kernel // 2, bias=False)
-            return nn.Sequential(convolution, nn.BatchNorm2d(out), nn.ReLU())
+            return nn.Sequential(convolution, BatchNorm2d(out), nn.ReLU())
 
         self.features = nn.Sequential(
             unit(in_channels, narrow, 3), unit(narrow, first, 1), GradualStage(first, size),

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from models.recurrence import elman_last_state, lstm_last_state
 from models.registry import register
+from models.stepwise import states, transformed
 
 
 class RowNetwork(nn.Module):
@@ -38,11 +39,12 @@ class RowNetwork(nn.Module):
         return logits
 
     def _state(self, rows: Tensor) -> Tensor:
+        weights = self.recurrent.all_weights[0]
         # On a CPU, torch's layers are as fast as ours without gradients, and slower with them.
-        if rows.device.type == "cpu" and torch.is_grad_enabled() and not rows.requires_grad:
-            return type(self).last_state(rows, *self.recurrent.all_weights[0])
-        states: Tensor = self.recurrent(rows)[0]
-        return states[:, -1]
+        ours = rows.device.type == "cpu" and torch.is_grad_enabled() and not rows.requires_grad
+        if ours and not transformed(weights[0]):
+            return type(self).last_state(rows, *weights)
+        return states(self.recurrent, rows)[:, -1]
 
 
 @register("elman")

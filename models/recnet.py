@@ -14,6 +14,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from models.normalisation import BatchNorm2d
 from models.registry import register
 
 
@@ -22,7 +23,7 @@ def _conv(channels: int, out: int, stride: int = 1) -> nn.Conv2d:
 
 
 def _stem(channels: int, out: int) -> nn.Sequential:
-    return nn.Sequential(_conv(channels, out), nn.BatchNorm2d(out), nn.ReLU())
+    return nn.Sequential(_conv(channels, out), BatchNorm2d(out), nn.ReLU())
 
 
 class ResidualBlock(nn.Module):
@@ -33,11 +34,11 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int, out: int, stride: int = 1) -> None:
         super().__init__()
-        self.first, self.first_norm = _conv(channels, out, stride), nn.BatchNorm2d(out)
-        self.second, self.second_norm = _conv(out, out), nn.BatchNorm2d(out)
+        self.first, self.first_norm = _conv(channels, out, stride), BatchNorm2d(out)
+        self.second, self.second_norm = _conv(out, out), BatchNorm2d(out)
         self.shortcut = nn.Sequential()
         if stride != 1 or channels != out:
-            self.shortcut = nn.Sequential(nn.Conv2d(channels, out, 1, stride, bias=False), nn.BatchNorm2d(out))
+            self.shortcut = nn.Sequential(nn.Conv2d(channels, out, 1, stride, bias=False), BatchNorm2d(out))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, height, width) to (N, out, height / stride, width / stride)."""
@@ -56,8 +57,8 @@ class RecurrentBlock(nn.Module):
         super().__init__()
         self.first, self.second = _conv(channels, channels), _conv(channels, channels)
         norms = iterations if own_norms else 1
-        self.first_norms = nn.ModuleList(nn.BatchNorm2d(channels) for _ in range(norms))
-        self.second_norms = nn.ModuleList(nn.BatchNorm2d(channels) for _ in range(norms))
+        self.first_norms = nn.ModuleList(BatchNorm2d(channels) for _ in range(norms))
+        self.second_norms = nn.ModuleList(BatchNorm2d(channels) for _ in range(norms))
 
     def states(self, x: Tensor, iterations: int) -> Iterator[Tensor]:
         """The state after each of ``iterations`` applications, starting from ``x``, all of its shape."""

@@ -15,6 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from models.normalisation import BatchNorm2d
 from models.registry import register
 
 
@@ -55,11 +56,11 @@ class RecurNet1(nn.Module):
         self.stem = nn.Sequential(
             nn.Conv2d(in_channels, small, 3),
             nn.ReLU(),
-            nn.BatchNorm2d(small),
+            BatchNorm2d(small),
             nn.Dropout(0.2),
             nn.Conv2d(small, middle, 3),
             nn.ReLU(),
-            nn.BatchNorm2d(middle),
+            BatchNorm2d(middle),
         )
         self.recurrent = nn.Sequential(nn.Conv2d(middle, middle, 3, padding=1), nn.ReLU())
         self.features = nn.Sequential(
@@ -67,7 +68,7 @@ class RecurNet1(nn.Module):
             nn.Conv2d(middle, large, 3),
             nn.ReLU(),
             nn.MaxPool2d(3),
-            nn.BatchNorm2d(large),
+            BatchNorm2d(large),
         )
         self.classifier = nn.Sequential(
             nn.Dropout(0.5), nn.Flatten(), nn.Dropout(0.5), nn.Linear(large * 2 * 2, classes)

@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.amp import custom_bwd, custom_fwd
 from torch.autograd.function import once_differentiable
 
 PIECE = 256  # sequences at a time: their gates at one step (256 x 1024 float32) fill one megabyte
@@ -125,6 +126,7 @@ def _tanh(doubled: Tensor) -> Tensor:
 
 class _Elman(torch.autograd.Function):
     @staticmethod
+    @custom_fwd(device_type="cpu", cast_inputs=torch.float32)
     def forward(ctx: Any, inputs: Tensor, *weights: Tensor) -> Tensor:
         hidden, stacked = weights[1].shape[1], 2 * _stack(weights)
         last = inputs.new_empty(len(inputs), hidden)
@@ -142,6 +144,7 @@ class _Elman(torch.autograd.Function):
         return last
 
     @staticmethod
+    @custom_bwd(device_type="cpu")
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         last, w_hh = ctx.saved_tensors
@@ -164,6 +167,7 @@ class _Elman(torch.autograd.Function):
 
 class _Lstm(torch.autograd.Function):
     @staticmethod
+    @custom_fwd(device_type="cpu", cast_inputs=torch.float32)
     def forward(ctx: Any, inputs: Tensor, *weights: Tensor) -> Tensor:
         hidden, stacked = weights[1].shape[1], _stack(weights)
         stacked[:, 2 * hidden : 3 * hidden] *= 2
@@ -181,6 +185,7 @@ class _Lstm(torch.autograd.Function):
         return last
 
     @staticmethod
+    @custom_bwd(device_type="cpu")
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         (stacked,) = ctx.saved_tensors

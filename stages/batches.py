@@ -145,13 +145,13 @@ def steps_per_epoch(count: int, recipe: Recipe) -> int:
     return whole if recipe.drop_last or rest == 0 else whole + 1
 
 
-def training_batches(images: Images, recipe: Recipe, seed: int, epoch: int) -> Iterator[Batch]:
-    """The batches of one training epoch."""
-    batches = _training_batches(images, recipe, seed, epoch)
+def training_batches(images: Images, recipe: Recipe, seed: int, epoch: int, first: int = 0) -> Iterator[Batch]:
+    """The batches of one training epoch, from step ``first`` on."""
+    batches = _training_batches(images, recipe, seed, epoch, first)
     return _ahead(batches) if isinstance(images.pixels, Decoder) else batches
 
 
-def _training_batches(images: Images, recipe: Recipe, seed: int, epoch: int) -> Iterator[Batch]:
+def _training_batches(images: Images, recipe: Recipe, seed: int, epoch: int, first: int) -> Iterator[Batch]:
     count, device = len(images), images.device
     order = _order(images, recipe, _generator("order", seed, epoch)).to(device)
     draws = _generator("augmentation", seed, epoch)
@@ -159,7 +159,7 @@ def _training_batches(images: Images, recipe: Recipe, seed: int, epoch: int) -> 
     room = images.size[0] - images.side[0]
     shifts = torch.randint(0, room + 1, (count, 2), generator=draws).to(device)
     flips = (torch.rand(count, generator=draws) < 0.5).to(device) & images.flip
-    for step in range(steps_per_epoch(count, recipe)):
+    for step in range(first, steps_per_epoch(count, recipe)):
         chosen = slice(step * recipe.batch_size, (step + 1) * recipe.batch_size)
         index = order[chosen]
         yield _batch(images, index, _window(images, index, shifts[chosen], flips[chosen]))

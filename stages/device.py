@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import platform
 from pathlib import Path
 
@@ -18,10 +19,32 @@ def choose_device(compute: Compute) -> torch.device:
         raise StageError("compute.device is 'cuda', but torch finds no GPU; set it to 'auto' or 'cpu'.")
     if compute.threads:
         torch.set_num_threads(compute.threads)
+    device = torch.device("cuda" if available and compute.device != "cpu" else "cpu")
+    tf32 = compute.precision == "tf32"
+    if tf32 and device.type == "cpu":
+        raise StageError("compute.precision is 'tf32', which only a GPU has; set it to 'float32' or 'bfloat16'.")
     torch.backends.cudnn.deterministic = True
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cuda.matmul.allow_tf32 = False
-    return torch.device("cuda" if available and compute.device != "cpu" else "cpu")
+    torch.backends.cudnn.allow_tf32 = tf32
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+    keep_freed_memory()
+    return device
+
+
+# Names and numbers of <malloc.h>.
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
+
+
+def keep_freed_memory() -> None:
+    """Let this process reuse the memory it frees, where the C library is glibc.
+
+    By default large arrays go back to the system at once, and the next step's have to be cleared and mapped again, page
+    by page: a fifth of the time of a small network's step. The memory in use at once stays what it was.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_M_MMAP_MAX, 0)
+        libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+        libc.mallopt(_M_TOP_PAD, 64 * 2**20)
 
 
 def describe(device: torch.device) -> dict[str, str | int]:

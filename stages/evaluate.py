@@ -37,9 +37,9 @@ from stages.arrays import SplitData, read_split
 from stages.batches import Images, load_images, ordered_batches
 from stages.calibration import RELIABILITY_COLUMNS, calibration
 from stages.device import choose_device, describe
-from stages.engine import Measured, measure
 from stages.errors import StageError, run_stage
 from stages.files import atomic_folder, write_json, write_text
+from stages.inference import Measured, measure
 from stages.layout import Layout
 from stages.metrics import per_class, summary
 from stages.params import Cell, Compute

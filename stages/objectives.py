@@ -56,7 +56,9 @@ def decided(logits: Tensor) -> Tensor:
 
 
 def _criterion(objective: Objective, class_counts: Tensor) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
-    loss = _loss(objective.loss, class_counts)
+    def loss(logits: Tensor, labels: Tensor, chosen: Tensor | None = None) -> Tensor:
+        return _mean_loss(objective.loss, class_counts, logits, labels, chosen)
+
     irm = objective.irm
     if irm is None:
         return lambda logits, labels, _environments: loss(logits, labels)
@@ -92,32 +94,42 @@ def split_half_penalty(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def _over_environments(
-    loss: Callable[[Tensor, Tensor], Tensor], irm: Irm, logits: Tensor, labels: Tensor, environments: Tensor
+    loss: Callable[[Tensor, Tensor, Tensor], Tensor], irm: Irm, logits: Tensor, labels: Tensor, environments: Tensor
 ) -> Tensor:
-    """Equation 3 of mnist-rnn: the sum over environments of risk and penalty; one without samples adds nothing."""
+    """Equation 3 of mnist-rnn: the sum over environments of risk and penalty; one without samples adds nothing.
+
+    Samples are chosen by factors 0 and 1: picking them out would have to wait for the device to say how many they are.
+    """
     total = logits.new_zeros(())
     for environment in (0, 1):
-        chosen = environments == environment
-        if chosen.any():
-            z, y = logits[chosen], labels[chosen]
-            total = total + loss(z, y) + irm.weight * same_batch_penalty(z, y)
+        chosen = (environments == environment).to(logits)
+        gradient = (scale_gradients(logits, labels) * chosen).sum() / chosen.sum().clamp(min=1)
+        total = total + loss(logits, labels, chosen) + irm.weight * gradient**2
     return total
 
 
-def _loss(loss: CrossEntropy | Focal | LogitAdjusted, class_counts: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
-    if isinstance(loss, Focal):
-        return lambda logits, labels: focal_loss(logits, labels, loss.gamma)
+def _mean_loss(
+    loss: CrossEntropy | Focal | LogitAdjusted,
+    class_counts: Tensor,
+    logits: Tensor,
+    labels: Tensor,
+    chosen: Tensor | None = None,
+) -> Tensor:
+    """The mean over the batch, or over the samples whose factor in ``chosen`` (B,) is 1, not 0; of none it is 0."""
+    if chosen is None and loss == CrossEntropy():
+        return F.cross_entropy(logits, labels)
     if isinstance(loss, LogitAdjusted):
         prior = class_counts / class_counts.sum()
-        shift = loss.tau * prior.clamp(min=torch.finfo(torch.float32).tiny).log()
-        return lambda logits, labels: F.cross_entropy(logits + shift.to(logits), labels)
-    if loss.class_weights == "balanced":
-        weights = class_counts.sum() / (len(class_counts) * class_counts.clamp(min=1))
-        return lambda logits, labels: F.cross_entropy(logits, labels, weight=weights.to(logits))
-    return F.cross_entropy
+        logits = logits + loss.tau * prior.clamp(min=torch.finfo(torch.float32).tiny).log().to(logits)
+    losses = focal_losses(logits, labels, loss.gamma if isinstance(loss, Focal) else 0)
+    weights = torch.ones_like(losses) if chosen is None else chosen
+    if isinstance(loss, CrossEntropy) and loss.class_weights == "balanced":
+        balanced = class_counts.sum() / (len(class_counts) * class_counts.clamp(min=1))
+        weights = weights * balanced.to(logits)[labels]
+    return (losses * weights).sum() / weights.sum().clamp(min=torch.finfo(logits.dtype).tiny)
 
 
-def focal_loss(logits: Tensor, labels: Tensor, gamma: float) -> Tensor:
-    """The mean of -(1 - p_y)**gamma * log p_y (Lin et al., 2017, equation 4)."""
+def focal_losses(logits: Tensor, labels: Tensor, gamma: float) -> Tensor:
+    """Per sample, -(1 - p_y)**gamma * log p_y (Lin et al., 2017, equation 4): (B,). Cross-entropy with gamma 0."""
     log_p = logits.log_softmax(dim=1).gather(1, labels[:, None]).squeeze(1)
-    return (-((1 - log_p.exp()) ** gamma) * log_p).mean()
+    return -((1 - log_p.exp()) ** gamma) * log_p if gamma else -log_p

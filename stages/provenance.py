@@ -9,7 +9,10 @@ from models.registry import models
 from stages.files import sha256, sha256_of
 
 _STAGES = Path(__file__).parent
-_SHARED = ("arrays.py", "batches.py", "engine.py", "metrics.py", "objectives.py", "recipe.py", "streams.py")
+_SHARED = (
+    "arrays.py", "batches.py", "draws.py", "engine.py", "graphs.py", "inference.py", "learner.py", "metrics.py",
+    "objectives.py", "recipe.py", "streams.py",
+)  # fmt: skip
 
 
 def code_digest(architecture: str) -> str:

@@ -8,7 +8,7 @@ epoch and label), timing.csv (seconds and, where a counter measured it, joules) 
 the machine). KEY is the name of a run of
 HOME/params.yaml, or DATASET-ARCHITECTURE-DEPTH, a cell of the recurnets grid. For a study every cell's files lie in
 runs/studies/<study>/weights/<cell>/ and results/studies/<study>/training/<cell>/. An interrupted run continues from its
-last finished epoch.
+last checkpoint, half a minute of work ago at most, and ends as if it had not been interrupted.
 """
 
 from __future__ import annotations
@@ -16,20 +16,22 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from models.registry import UnknownModelError, build, check_options
 from stages.arrays import SplitData, read_split
-from stages.batches import Images, load_images, steps_per_epoch
-from stages.checkpoint import Checkpoints
+from stages.batches import load_images, steps_per_epoch
+from stages.checkpoint import Checkpoints, DamagedError
 from stages.device import choose_device, describe
 from stages.energy import Meter, meter
-from stages.engine import History, Hooks, train
+from stages.engine import History, Hooks, train_together
 from stages.errors import StageError, run_stage
 from stages.files import sha256_of, write_json, write_text
 from stages.layout import Layout
@@ -37,6 +39,8 @@ from stages.params import Cell, Compute, load_params
 from stages.progress import Progress
 from stages.provenance import code_digest
 from stages.weights import save_weights
+
+CHECKPOINT_SECONDS = 30.0
 
 
 def run(cells: Sequence[Cell], compute: Compute, layout: Layout) -> None:
@@ -54,7 +58,7 @@ def train_cell(cell: Cell, compute: Compute, layout: Layout) -> Checkpoints:
     split = read_split(layout.data(cell.dataset))
     device = choose_device(compute)
     counters = meter(device)
-    environment = {**describe(device), "energy": counters.source}
+    environment = {**describe(device), "precision": compute.precision, "energy": counters.source}
     identity = {
         "cell": cell.model_dump(mode="json"),
         "data_sha256": split.digest,
@@ -67,14 +71,14 @@ def train_cell(cell: Cell, compute: Compute, layout: Layout) -> Checkpoints:
             f"{cell.key}: a checkpoint made with other parameters, data, code or hardware is not used",
             flush=True,
         )
-    test_images = load_images(split.test, cell.transform, device, training=False, noise_seed=0)
+    work = _Work(cell, compute, split, device, checkpoints, counters)
     history, models = History(), {}
-    for seed in cell.recipe.seeds:
-        train_images = load_images(split.train(seed), cell.transform, device, training=True, noise_seed=seed)
-        models[seed], grown = _train_seed(cell, compute, split, train_images, test_images, seed, checkpoints, counters)
-        history.curves += grown.curves
-        history.class_curves += grown.class_curves
-        history.timing += grown.timing
+    for group in grouped(cell.recipe.seeds, compute.seeds_together):
+        for seed, (model, grown) in work.train(group).items():
+            models[seed] = model
+            history.curves += grown.curves
+            history.class_curves += grown.class_curves
+            history.timing += grown.timing
     save_weights(layout.weights(cell), models)
     results = layout.training(cell)
     parameters = sum(p.numel() for p in models[cell.recipe.seeds[0]].parameters())
@@ -86,6 +90,11 @@ def train_cell(cell: Cell, compute: Compute, layout: Layout) -> Checkpoints:
     return checkpoints
 
 
+def grouped(seeds: Sequence[int], together: int) -> list[Sequence[int]]:
+    """Seeds that are trained at once: ``together`` of them, and what is left."""
+    return [seeds[start : start + together] for start in range(0, len(seeds), together)]
+
+
 def check_cell(cell: Cell) -> None:
     """A :class:`StageError` if the architecture or one of its options does not exist."""
     try:
@@ -94,46 +103,84 @@ def check_cell(cell: Cell) -> None:
         raise StageError(f"{cell.key}: {error}.") from None
 
 
-def _train_seed(
-    cell: Cell,
-    compute: Compute,
-    split: SplitData,
-    train_images: Images,
-    test_images: Images,
-    seed: int,
-    checkpoints: Checkpoints,
-    counters: Meter,
-) -> tuple[nn.Module, History]:
-    resume = checkpoints.load(seed)
-    done = 0 if resume is None else resume["epoch"] + 1
-    steps = steps_per_epoch(len(train_images), cell.recipe)
-    with Progress(f"{cell.key} seed {seed}", steps * cell.recipe.epochs, steps * done) as progress:
-        if done:
-            progress.say(f"continues after epoch {done}/{cell.recipe.epochs}")
+class _Work:
+    """What training needs for any seeds of a cell. The test images are brought to the device once."""
 
-        def after_epoch(history: History, state: dict[str, Any]) -> None:
-            if (joules := counters.lap()) is not None:
-                history.timing[-1]["joules"] = joules
-            checkpoints.save(seed, state)
-            row, seconds = history.curves[-1], history.timing[-1]
-            progress.say(
-                f"epoch {state['epoch'] + 1}/{cell.recipe.epochs}"
-                f" train loss {row['train_loss']:.4f} accuracy {row['train_accuracy']:.4f}"
-                f" test accuracy {row['test_accuracy']:.4f}"
-                f" ({seconds['train_seconds'] + seconds['test_seconds']:.1f} s)"
+    def __init__(
+        self,
+        cell: Cell,
+        compute: Compute,
+        split: SplitData,
+        device: torch.device,
+        checkpoints: Checkpoints,
+        counters: Meter,
+    ) -> None:
+        self.cell, self.compute, self.split, self.device = cell, compute, split, device
+        self.checkpoints, self.counters = checkpoints, counters
+        self.test_images = load_images(split.test, cell.transform, device, training=False, noise_seed=0)
+
+    def train(self, seeds: Sequence[int]) -> dict[int, tuple[nn.Module, History]]:
+        """The trained models of ``seeds``, from their checkpoint if there is one."""
+        cell, split = self.cell, self.split
+        images = {
+            seed: load_images(split.train(seed), cell.transform, self.device, training=True, noise_seed=seed)
+            for seed in seeds
+        }
+        resume = self._checkpoint(seeds)
+        epoch, step = (0, 0) if resume is None else (resume["epoch"], resume["step"])
+        steps = steps_per_epoch(len(images[seeds[0]]), cell.recipe)
+        title = f"{cell.key} seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+        with Progress(title, steps * cell.recipe.epochs, steps * epoch + step) as progress:
+            if resume is not None:
+                within = f" and {step}/{steps} steps" if step else ""
+                progress.say(f"continues after epoch {epoch}/{cell.recipe.epochs}{within}")
+            return train_together(
+                partial(build, cell.architecture, split.pool.channels, len(split.classes), cell.options),
+                images,
+                self.test_images,
+                cell.recipe,
+                classes=len(split.classes),
+                compute=self.compute,
+                resume=resume,
+                hooks=self._hooks(seeds, progress),
             )
 
-        return train(
-            partial(build, cell.architecture, split.pool.channels, len(split.classes), cell.options),
-            train_images,
-            test_images,
-            cell.recipe,
-            seed,
-            classes=len(split.classes),
-            channels_last=compute.channels_last,
-            resume=resume,
-            hooks=Hooks(step=progress.advance, epoch=after_epoch),
-        )
+    def _checkpoint(self, seeds: Sequence[int]) -> dict[str, Any] | None:
+        try:
+            return self.checkpoints.load(seeds)
+        except DamagedError as error:
+            print(f"{self.cell.key}: {error} is damaged and not used; these seeds start anew", flush=True)
+            return None
+
+    def _hooks(self, seeds: Sequence[int], progress: Progress) -> Hooks:
+        saved = time.monotonic()
+
+        def save(state: dict[str, Any]) -> None:
+            nonlocal saved
+            self.checkpoints.save(seeds, state)
+            saved = time.monotonic()
+
+        def after_epoch(histories: Mapping[int, History]) -> None:
+            joules = self.counters.lap()
+            if joules is not None:
+                for history in histories.values():
+                    history.timing[-1]["joules"] = joules / len(histories)
+            progress.say(_epoch_line(list(histories.values()), self.cell.recipe.epochs))
+
+        return Hooks(progress.advance, after_epoch, lambda: time.monotonic() - saved >= CHECKPOINT_SECONDS, save)
+
+
+def _epoch_line(histories: Sequence[History], epochs: int) -> str:
+    """What the last epoch brought: means over the seeds, and the seconds of all."""
+    rows = [history.curves[-1] for history in histories]
+    loss, trained, tested = (
+        sum(row[column] for row in rows) / len(rows) for column in ("train_loss", "train_accuracy", "test_accuracy")
+    )
+    seconds = sum(history.timing[-1][part] for history in histories for part in ("train_seconds", "test_seconds"))
+    return (
+        f"epoch {rows[0]['epoch'] + 1}/{epochs} train loss {loss:.4f} accuracy {trained:.4f}"
+        f" test accuracy {tested:.4f} ({seconds:.1f} s)"
+    )
 
 
 def _csv(rows: Sequence[Mapping[str, float | str]]) -> str:

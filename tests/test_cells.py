@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -131,7 +132,7 @@ def test_evaluating_twice_gives_the_same_bytes_but_for_the_clock(trained: Layout
         assert (trained.evaluation(CELL) / name).read_bytes() == first[name]
 
 
-def test_an_interrupted_run_continues_from_its_last_epoch(
+def test_an_interrupted_run_continues_from_its_last_checkpoint(
     layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole = Layout(tmp_path / "whole")
@@ -140,19 +141,20 @@ def test_an_interrupted_run_continues_from_its_last_epoch(
 
     save, saved = Checkpoints.save, []
 
-    def save_then_stop(self: Checkpoints, seed: int, state: dict[str, object]) -> None:
-        save(self, seed, state)
-        saved.append(seed)
-        if len(saved) == 5:  # the second seed's second epoch
+    def save_then_stop(self: Checkpoints, seeds: Sequence[int], state: dict[str, object]) -> None:
+        save(self, seeds, state)
+        saved.append(seeds)
+        if saved.count((3,)) == 8:  # the second step of the second seed's third epoch
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
+        patch.setattr(train, "CHECKPOINT_SECONDS", 0.0)
         patch.setattr(Checkpoints, "save", save_then_stop)
         with pytest.raises(KeyboardInterrupt):
             train.run([CELL], COMPUTE, layout)
     assert not layout.training(CELL).exists()
     train.run([CELL], COMPUTE, layout)
-    assert "seed 3: continues after epoch 2/3" in capsys.readouterr().out
+    assert "seed 3: continues after epoch 2/3 and 2/3 steps" in capsys.readouterr().out
     for path in whole.weights(CELL).iterdir():
         assert path.read_bytes() == (layout.weights(CELL) / path.name).read_bytes()
     assert (whole.training(CELL) / "curves.csv").read_bytes() == (layout.training(CELL) / "curves.csv").read_bytes()
@@ -293,12 +295,13 @@ def test_a_gunn_can_be_checkpointed_though_its_document_says_not(
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         real = Checkpoints.save
 
-        def stop_after_two(self: Checkpoints, seed: int, state: dict[str, Any]) -> None:
-            real(self, seed, state)
+        def stop_after_two(self: Checkpoints, seeds: Sequence[int], state: dict[str, Any]) -> None:
+            real(self, seeds, state)
             if state["epoch"] == 1:
                 raise KeyboardInterrupt
 
         patch.setattr(Checkpoints, "save", stop_after_two)
+        patch.setattr(train, "CHECKPOINT_SECONDS", 0.0)
         train.run([cell], COMPUTE, other)
     train.run([cell], COMPUTE, other)
     for folder in (Layout.weights, Layout.training):

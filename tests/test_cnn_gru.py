@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from models.cnn_gru import crops
+from models.normalisation import BatchNorm2d
 from models.registry import build
 
 
@@ -39,7 +40,7 @@ def test_parameters_are_those_of_the_specification(
 def test_the_trunk_has_so_many_convolutions_and_always_three_pools(layers: int) -> None:
     trunk = make("cnn_pool", layers=layers, width=0.1).trunk
     kinds = [type(part) for part in trunk]
-    assert kinds.count(nn.Conv2d) == kinds.count(nn.BatchNorm2d) == layers
+    assert kinds.count(nn.Conv2d) == kinds.count(BatchNorm2d) == layers
     assert kinds.count(nn.MaxPool2d) == 3
     assert trunk.eval()(torch.zeros(1, 3, 32, 32)).shape == (1, 26, 4, 4)
 

@@ -21,7 +21,7 @@ from stages.batches import Batch, Images, load_images, ordered_batches, training
 from stages.engine import History, Hooks, measure, train
 from stages.errors import StageError
 from stages.layout import Layout
-from stages.params import load_params
+from stages.params import Compute, load_params
 from stages.recipe import Adam, Constant, Cosine, Recipe, Sgd, Steps, learning_rate
 from stages.streams import stream_seed
 from tests.small import REPOSITORY, small_cell, write_split
@@ -167,7 +167,7 @@ def test_a_model_that_decides_at_every_step_learns_from_each_and_is_judged_by_th
     (sum(F.cross_entropy(logits[:, step], batch.labels) for step in range(2)) / 2).backward()
     rate = learning_rate(recipe.schedule, 0.1, 0, 1)
     expected = {name: p.detach() - rate * p.grad for name, p in model.named_parameters()}
-    ours, _history = train(EveryStep, *images, recipe, 0, classes=10, channels_last=False)
+    ours, _history = train(EveryStep, *images, recipe, 0, classes=10, compute=Compute(channels_last=False))
     for name, value in ours.named_parameters():
         torch.testing.assert_close(value.detach(), expected[name], rtol=0, atol=1e-6)
     measured = measure(ours, images[1], 20)
@@ -263,24 +263,40 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(data: tuple
     assert not identical(one, other)
 
 
-@pytest.mark.parametrize("stop", [0, 1])
-def test_a_continued_run_ends_bit_for_bit_like_an_uninterrupted_one(
-    data: tuple[Images, Images], tmp_path: Path, stop: int
-) -> None:
-    whole, history = run(data)
+class KilledError(Exception):
+    """A run that ends here."""
 
-    class KilledError(Exception):
-        pass
 
-    def interrupt(_history: History, state: dict[str, Any]) -> None:
-        if state["epoch"] == stop:
-            torch.save(state, tmp_path / "state.pt")
+def killed_after(steps: int, target: Path) -> Hooks:
+    """Save the state after every step, and end after so many."""
+    saved = []
+
+    def save(state: dict[str, Any]) -> None:
+        torch.save(state, target)
+        saved.append(state["step"])
+
+    def step() -> None:
+        if len(saved) == steps:
             raise KilledError
 
-    with pytest.raises(KilledError):
-        run(data, hooks=Hooks(epoch=interrupt))
-    torch.manual_seed(123)  # another process has another global state
-    continued, joined = run(data, resume=torch.load(tmp_path / "state.pt", weights_only=True))
+    return Hooks(step=step, due=lambda: True, save=save)
+
+
+@pytest.mark.parametrize("stops", [(1,), (3,), (5,), (2, 1, 4)])
+def test_a_continued_run_ends_bit_for_bit_like_an_uninterrupted_one(
+    data: tuple[Images, Images], tmp_path: Path, stops: tuple[int, ...]
+) -> None:
+    """Stopped after that many steps, of which an epoch has 3; several times, too."""
+    whole, history = run(data)
+    target, resume = tmp_path / "state.pt", None
+    for steps in stops:
+        with pytest.raises(KilledError):
+            run(data, resume=resume, hooks=killed_after(steps, target))
+        resume = torch.load(target, weights_only=True)
+        torch.manual_seed(123)  # another process has another global state
+    assert resume is not None
+    assert resume["epoch"] * 3 + resume["step"] == sum(stops)
+    continued, joined = run(data, resume=resume)
     assert identical(whole, continued)
     assert joined.curves == history.curves
     assert joined.class_curves == history.class_curves
@@ -298,7 +314,7 @@ def test_a_loss_that_is_not_finite_stops_with_seed_and_epoch(data: tuple[Images,
         nn.init.constant_(next(model.parameters()), float("nan"))
         return model
 
-    with pytest.raises(StageError, match="the training loss of seed 0 is nan in epoch 0"):
+    with pytest.raises(StageError, match="the training loss of seed 0 is nan in epoch 0, step 0;"):
         train(broken, *data, CELL.recipe, 0, classes=10)
 
 
