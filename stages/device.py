@@ -26,7 +26,6 @@ def choose_device(compute: Compute) -> torch.device:
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.allow_tf32 = tf32
     torch.backends.cuda.matmul.allow_tf32 = tf32
-    keep_freed_memory()
     return device
 
 

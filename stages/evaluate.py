@@ -36,7 +36,7 @@ from models.registry import build
 from stages.arrays import SplitData, read_split
 from stages.batches import Images, load_images, ordered_batches
 from stages.calibration import RELIABILITY_COLUMNS, calibration
-from stages.device import choose_device, describe
+from stages.device import choose_device, describe, keep_freed_memory
 from stages.errors import StageError, run_stage
 from stages.files import atomic_folder, write_json, write_text
 from stages.inference import Measured, measure
@@ -62,6 +62,7 @@ def evaluate_cell(cell: Cell, compute: Compute, layout: Layout) -> None:
     check_cell(cell)
     split = read_split(layout.data(cell.dataset))
     device = choose_device(compute)
+    keep_freed_memory()
     images = load_images(split.test, cell.transform, device, training=False, noise_seed=0)
     model = build(cell.architecture, split.test.channels, len(split.classes), cell.options).to(device)
     if compute.channels_last:

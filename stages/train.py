@@ -29,7 +29,7 @@ from models.registry import UnknownModelError, build, check_options
 from stages.arrays import SplitData, read_split
 from stages.batches import load_images, steps_per_epoch
 from stages.checkpoint import Checkpoints, DamagedError
-from stages.device import choose_device, describe
+from stages.device import choose_device, describe, keep_freed_memory
 from stages.energy import Meter, meter
 from stages.engine import History, Hooks, train_together
 from stages.errors import StageError, run_stage
@@ -57,6 +57,7 @@ def train_cell(cell: Cell, compute: Compute, layout: Layout) -> Checkpoints:
     check_cell(cell)
     split = read_split(layout.data(cell.dataset))
     device = choose_device(compute)
+    keep_freed_memory()
     counters = meter(device)
     environment = {**describe(device), "precision": compute.precision, "energy": counters.source}
     identity = {

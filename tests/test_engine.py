@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from models.registry import build
 from stages.arrays import read_split
 from stages.batches import Batch, Images, load_images, ordered_batches, training_batches
+from stages.draws import Draws
 from stages.engine import History, Hooks, measure, train
 from stages.errors import StageError
 from stages.layout import Layout
@@ -49,6 +50,11 @@ def run(data: tuple[Images, Images], **options: Any) -> tuple[nn.Module, History
     return train(make, *data, CELL.recipe, 0, classes=10, **options)
 
 
+def drawing(epoch: int, step: int) -> Draws:
+    """What a step of seed 0 draws from."""
+    return Draws([torch.Generator().manual_seed(stream_seed("step", 0, epoch, step))], channels_last=True)
+
+
 def identical(one: nn.Module, other: nn.Module) -> bool:
     mine, theirs = one.state_dict(), other.state_dict()
     return all(torch.equal(value, theirs[name]) for name, value in mine.items())
@@ -72,8 +78,8 @@ def test_an_epoch_equals_a_naive_loop(data: tuple[Images, Images]) -> None:
     rate = 0.02 * (1 - math.exp(-1 / 5))
     losses, true, predicted = [], [], []
     for step, (pixels, labels, *_) in enumerate(training_batches(data[0], CELL.recipe, 0, 0)):
-        torch.manual_seed(stream_seed("step", 0, 0, step))
-        logits = model(pixels)
+        with drawing(0, step):
+            logits = model(pixels)
         loss = F.cross_entropy(logits, labels)
         losses.append(loss.item())
         true, predicted = true + labels.tolist(), predicted + logits.argmax(1).tolist()
@@ -109,9 +115,10 @@ def test_adam_and_a_step_schedule_equal_torchs_own(data: tuple[Images, Images]) 
         model.train()
         rates.append(scheduler.get_last_lr()[0])
         for step, (pixels, labels, *_) in enumerate(training_batches(data[0], recipe, 0, epoch)):
-            torch.manual_seed(stream_seed("step", 0, epoch, step))
             optimizer.zero_grad()
-            F.cross_entropy(model(pixels), labels).backward()
+            with drawing(epoch, step):
+                loss = F.cross_entropy(model(pixels), labels)
+            loss.backward()
             optimizer.step()
         scheduler.step()
     ours, history = train(make, *data, recipe, 0, classes=10)
@@ -213,8 +220,8 @@ def first_loss(data: tuple[Images, Images], objective: dict[str, Any]) -> tuple[
     (batch,) = training_batches(data[0], recipe, 0, 0)
     torch.manual_seed(stream_seed("initialisation", 0))
     model = make().to(memory_format=torch.channels_last).train()
-    torch.manual_seed(stream_seed("step", 0, 0, 0))
-    logits = model(batch.pixels).detach()
+    with drawing(0, 0):
+        logits = model(batch.pixels).detach()
     return train(make, *data, recipe, 0, classes=10)[1].curves[0]["train_loss"], logits, batch
 
 

@@ -171,22 +171,60 @@ def test_bfloat16_is_near_float32_and_not_the_same() -> None:
         assert rounded.state_dict()[name].dtype == value.dtype
 
 
-@pytest.mark.parametrize("channels_last", [False, True])
-def test_draws_are_torchs_own_with_the_generators_seed(channels_last: bool) -> None:
-    layout = torch.channels_last if channels_last else torch.contiguous_format
-    layer, values = nn.Dropout(0.3), torch.rand(4, 5, 6, 7).to(memory_format=layout)
+def draws(seed: int = 11, *, channels_last: bool = True) -> Draws:
+    return Draws([torch.Generator().manual_seed(seed)], channels_last=channels_last)
+
+
+@pytest.mark.parametrize("p", [0.2, 0.5, 0.999])
+def test_dropout_drops_with_its_probability_and_keeps_the_mean(p: float) -> None:
+    """A million values; five standard deviations."""
+    layer, values, count = nn.Dropout(p), torch.ones(10, 10, 100, 100), 10**6
+    with draws():
+        dropped = layer(values)
+    kept = int((dropped > 0).sum())
+    assert abs(kept - (1 - p) * count) <= 5 * (p * (1 - p) * count) ** 0.5
+    assert dropped.unique().tolist() == pytest.approx([0, 1 / (1 - p)])
+    neighbours = (dropped.flatten()[1:] > 0) & (dropped.flatten()[:-1] > 0)
+    assert abs(int(neighbours.sum()) - (1 - p) ** 2 * count) <= 10 * ((1 - p) ** 2 * count) ** 0.5
+
+
+def test_masks_differ_within_a_step_and_between_seeds_and_repeat_with_the_seed() -> None:
+    layer, values = nn.Dropout(0.5), torch.ones(4, 8, 5, 5)
+    with draws():
+        first, second = layer(values), layer(values)
+    with draws():
+        again = layer(values)
+    with draws(12):
+        other = layer(values)
+    with draws(channels_last=False):
+        flat = layer(values)
+    assert torch.equal(first, again)
+    assert torch.equal(first.permute(0, 2, 3, 1).flatten(), flat.flatten())
+    assert not torch.equal(first, second)
+    assert not torch.equal(first, other)
+
+
+def test_dropout_has_its_limits_and_evaluation_none() -> None:
+    values = torch.rand(3, 4)
+    with draws():
+        assert torch.equal(nn.Dropout(0)(values), values)
+        assert torch.equal(nn.Dropout(1)(values), torch.zeros(3, 4))
+        assert torch.equal(nn.Dropout(0.5).eval()(values), values)
+        assert nn.Dropout(0.5, inplace=True)(values) is values
+
+
+def test_numbers_are_those_of_the_generator() -> None:
     torch.manual_seed(11)
-    expected = layer(values), torch.rand(3), torch.randint(2, 9, (4,)), layer(values[:, 0, 0])
-    with Draws([torch.Generator().manual_seed(11)], channels_last=channels_last):
-        ours = layer(values), torch.rand(3), torch.randint(2, 9, (4,)), layer(values[:, 0, 0])
-        assert torch.equal(layer.eval()(values), values)
+    expected = torch.rand(3), torch.randint(2, 9, (4,)), torch.randn(2)
+    with draws():
+        ours = torch.rand(3), torch.randint(2, 9, (4,)), torch.randn(2)
     for one, other in zip(ours, expected, strict=True):
         assert torch.equal(one, other)
 
 
 def test_functions_that_draw_otherwise_are_refused() -> None:
     with (
-        Draws([torch.Generator()], channels_last=True),
+        draws(),
         pytest.raises(TypeError, match="dropout2d would draw from torch's global generator"),
     ):
         F.dropout2d(torch.ones(1, 2, 3, 3), training=True)
