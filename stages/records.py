@@ -67,7 +67,10 @@ class Latency(Record):
 
 
 class Environment(Record):
-    """environment.json: where a cell was trained; ``energy`` names the counters of timing.csv's joules, if any."""
+    """environment.json: where a cell was trained, and in which precision.
+
+    ``energy`` names the counters of timing.csv's joules, if any.
+    """
 
     python: str
     torch: str
@@ -76,3 +79,4 @@ class Environment(Record):
     threads: int
     platform: str
     energy: str = ""
+    precision: str = "float32"

@@ -24,6 +24,7 @@ from stages.relations import COMPARISON_COLUMNS
 from stages.replay import FINDING_COLUMNS
 from stages.results import Results, read_results
 from stages.sizes import SIZE_COLUMNS
+from stages.speed import speed
 from stages.statements import OUTCOMES, STATEMENT_COLUMNS
 from stages.tabled import Tabled
 from stages.tables import Row, read_rows
@@ -155,6 +156,7 @@ def render(layout: Layout, params: Params) -> None:
             outcomes=OUTCOMES,
             rules=RULES,
             library=Markup(library()),
+            speed=speed(),
         )
     )
     write_text(layout.reports / "report.html", page)
