@@ -8,11 +8,11 @@ it), whose committed results are taken. With ``--exact`` every result file must 
 one kind of machine: processor, threads, torch. What depends on the clock (timing.csv, latency.json, environment.json)
 is not compared.
 
-Another processor rounds other last digits, and training amplifies them: two sets of instructions of one processor gave
-the same accuracies in most of the default pipeline's runs, and up to 0.144 apart in recurnet1, which is trained for six
-epochs at a large rate. So without ``--exact`` these must hold: the same runs, made with the same settings, data and
-code; the same whole numbers (parameters, multiply-accumulates, images); accuracies that differ by at most
-``--tolerance`` each and by at most ``--mean-tolerance`` on average over all runs. Losses and curves are not compared.
+Another processor rounds other last digits, and training amplifies them: with AVX2 in place of AVX-512, 33 of 61 runs of
+the default pipeline kept their test accuracy; the others moved by up to 0.144 (recurnet1, six epochs at a large rate),
+and all of them by 0.017 on average. So without ``--exact`` these must hold: the same runs, made with the same settings,
+data and code; the same whole numbers (parameters, multiply-accumulates, images); accuracies that differ by at most
+``--tolerance`` each and by at most ``--mean-tolerance`` on average. Losses and curves are not compared.
 
 The exit status is 1 if anything moved, or if a result is missing on one side.
 """
@@ -45,8 +45,8 @@ MISSING = "missing"
 class Tolerance:
     """How far the accuracies (fractions) of two machines may lie apart: each of them, and on average over all."""
 
-    each: float = 0.2
-    mean: float = 0.02
+    each: float = 0.25
+    mean: float = 0.03
 
 
 @dataclass(frozen=True)

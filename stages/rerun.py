@@ -18,7 +18,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from stages.compare_runs import Tolerance, report, unpacked
+from stages.compare_runs import Tolerance, files, report, unpacked
 from stages.errors import StageError, run_stage
 
 
@@ -34,7 +34,7 @@ def snapshot() -> str:
 def rerun(copy: Path) -> None:
     """Every stage of the pipeline in ``copy``, an unpacked revision; a :class:`StageError` if one of them fails."""
     shutil.rmtree(copy / "results")
-    (copy / "headline.json").unlink()
+    (copy / "headline.json").unlink(missing_ok=True)
     subprocess.run(["git", "init", "--quiet"], cwd=copy, check=True)
     # DVC keeps notes on every repository outside of it; those on this one shall go with it.
     environment = os.environ | {"DVC_SITE_CACHE_DIR": str(copy / ".dvc" / "tmp" / "site")}
@@ -48,6 +48,7 @@ def check(keep: Path | None) -> bool:
         raise StageError(f"{keep} exists; expected a new folder for the fresh results.")
     revision = snapshot()
     with unpacked(revision) as committed, unpacked(revision) as fresh:
+        files(committed)  # is there anything to compare with?
         rerun(fresh)
         same = report(committed, fresh, None, Tolerance())
         if keep is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stages import compare_runs
-from stages.compare_runs import Moved, close, compare
+from stages.compare_runs import Moved, Tolerance, compare
 from stages.errors import StageError
 from stages.params import load_params
 from tests.fake_results import write_cells
@@ -32,6 +32,10 @@ def change(home: Path, accuracy: float) -> None:
     path.write_text(json.dumps(metrics))
 
 
+METRICS = "results/runs/elman/metrics.json"
+CLOSE = Tolerance(each=0.02, mean=0.02)
+
+
 def test_the_same_results_have_not_moved(homes: tuple[Path, Path]) -> None:
     assert compare(*homes, None) == []
     (homes[1] / "results" / "runs" / "elman" / "timing.csv").write_text("another clock")
@@ -41,34 +45,54 @@ def test_the_same_results_have_not_moved(homes: tuple[Path, Path]) -> None:
 def test_a_number_that_moved_is_named_with_both_its_values(homes: tuple[Path, Path]) -> None:
     change(homes[1], 0.01)
     (moved,) = compare(*homes, None)
-    assert (moved.file, moved.what) == ("runs/elman/metrics.json", "seeds.0.accuracy")
+    assert (moved.file, moved.what) == (METRICS, "seeds.0.accuracy")
     assert float(moved.second) - float(moved.first) == pytest.approx(0.01, abs=1e-12)
+
+
+def test_the_headline_and_pictures_are_compared_too(homes: tuple[Path, Path]) -> None:
+    for home, number in zip(homes, (1, 2), strict=True):
+        (home / "headline.json").write_text(f'{{"parameters": {number}}}')
+        (home / "results" / "samples.png").write_bytes(bytes([number]))
+    assert compare(*homes, None) == [
+        Moved("headline.json", "parameters", "1", "2"),
+        Moved("results/samples.png", "bytes", "", "other bytes"),
+    ]
 
 
 def test_a_tolerance_lets_small_differences_pass_and_no_large_ones(homes: tuple[Path, Path]) -> None:
     change(homes[1], 0.01)
-    assert compare(*homes, 0.02) == []
-    assert len(compare(*homes, 0.005)) == 1
+    assert compare(*homes, CLOSE) == []
+    (moved,) = compare(*homes, Tolerance(each=0.005, mean=1))
+    assert (moved.file, moved.what) == (METRICS, "seeds.0.accuracy")
+
+
+def test_many_small_differences_in_one_direction_are_one_that_is_too_large(homes: tuple[Path, Path]) -> None:
+    change(homes[1], 0.01)
+    (moved,) = compare(*homes, Tolerance(each=1, mean=0.009))
+    assert moved == Moved("all runs", "accuracies, mean difference", "at most 0.009", "0.0100")
+
+
+def test_other_settings_data_code_or_counts_are_beyond_every_tolerance(homes: tuple[Path, Path]) -> None:
+    wide = Tolerance(each=1, mean=1)
+    for file, key, value in (("run.json", "data_sha256", "0" * 64), ("metrics.json", "parameters", 1)):
+        path = homes[1] / "results" / "runs" / "elman" / file
+        before = path.read_text()
+        path.write_text(json.dumps({**json.loads(before), key: value}))
+        (moved,) = compare(*homes, wide)
+        assert (moved.what, moved.second) == (key, str(value))
+        path.write_text(before)
 
 
 def test_other_bytes_of_the_same_numbers_are_seen_when_it_has_to_be_exact(homes: tuple[Path, Path]) -> None:
     change(homes[1], 0.0)
-    assert compare(*homes, None) == [Moved("runs/elman/metrics.json", "bytes", "", "other bytes, the same numbers")]
-    assert compare(*homes, 0.0) == []
+    assert compare(*homes, None) == [Moved(METRICS, "bytes", "", "other bytes, the same numbers")]
+    assert compare(*homes, Tolerance(0, 0)) == []
 
 
 def test_a_result_of_one_side_only_is_missing_on_the_other(homes: tuple[Path, Path]) -> None:
-    (homes[0] / "results" / "runs" / "elman" / "curves.csv").unlink()
-    assert compare(*homes, 0.1) == [Moved("runs/elman/curves.csv", "file", "missing", "there")]
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "same"),
-    [("0.5", "0.51", True), ("0.5", "0.53", False), ("100", "101", True), ("100", "103", False), ("a", "b", False),
-     ("nan", "nan", True), ("", "0.0", False)],
-)  # fmt: skip
-def test_numbers_are_close_by_the_tolerance_and_words_only_if_equal(first: str, second: str, same: bool) -> None:
-    assert close(first, second, 0.02) is same
+    (homes[0] / METRICS).unlink()
+    for tolerance in (None, CLOSE):
+        assert compare(*homes, tolerance) == [Moved(METRICS, "file", "missing", "there")]
 
 
 def test_a_revision_stands_for_its_committed_results(
@@ -82,7 +106,7 @@ def test_a_revision_stands_for_its_committed_results(
     monkeypatch.chdir(home)
     monkeypatch.setattr(sys, "argv", ["compare_runs", "HEAD", ".", "--exact"])
     compare_runs.main()
-    assert "the same" in capsys.readouterr().out
+    assert "Nothing moved" in capsys.readouterr().out
     change(home, 0.1)
     with pytest.raises(SystemExit, match="1"):
         compare_runs.main()
