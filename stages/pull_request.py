@@ -135,8 +135,10 @@ def scale(home: Path) -> str:
     compare(read_results(layout, params), layout.reports, params.energy)
     runs = read_json(layout.reports / "summary.json")["runs"]
     if runs[REDUCED]:
-        return f"**Reduced run** ({runs[REDUCED]} runs): shows that everything works, says nothing about the documents."
-    return f"{runs[FULL]} full runs."
+        return (
+            f"**Reduced runs** ({runs[REDUCED]}): they show that everything works, and say nothing about the documents."
+        )
+    return f"Full runs: {runs[FULL]}."
 
 
 def comment(base: str, head: str, checked: str | None) -> str:

@@ -1,0 +1,95 @@
+"""The comment on a pull request: a repository of two commits, the second with other numbers and another verdict."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stages import pull_request
+from stages.errors import StageError
+from stages.params import load_params
+from tests.fake_results import write_cells
+from tests.small import REPOSITORY
+
+PIPELINE = "metrics: [headline.json]\n"
+
+
+def git(*arguments: str) -> str:
+    command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def commit(accuracy: float, verdict: str, outcome: str) -> None:
+    """Commit a headline, one run's test accuracy, and a verdict of either kind."""
+    Path("headline.json").write_text(json.dumps({"test_accuracy": accuracy, "parameters": 9610}))
+    for home in ("", "full"):
+        path = Path(home, "results", "runs", "elman", "metrics.json")
+        metrics = json.loads(path.read_text())
+        metrics["seeds"][0]["accuracy"] = accuracy if not home else 0.5
+        path.write_text(json.dumps(metrics))
+    tables = Path("full/reports/tables/mnist-rnn")
+    tables.mkdir(parents=True, exist_ok=True)
+    (tables / "claims.csv").write_text(f"id,verdict\nTII-accuracy,{verdict}\nTII-loss,worse\n")
+    (tables / "statements.csv").write_text(f"id,outcome\nlstm|better,{outcome}\n")
+    verdicts = {
+        word: [verdict, "worse"].count(word) for word in ("match", "better", "worse", "inconclusive", "not run")
+    }
+    Path("full/reports/summary.json").write_text(json.dumps({"papers": {"mnist-rnn": {"verdicts": verdicts}}}))
+    git("add", "-A")
+    git("commit", "-qm", verdict)
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc" / "config").touch()
+    (tmp_path / "dvc.yaml").write_text(PIPELINE)
+    shutil.copy(REPOSITORY / "params.yaml", tmp_path)
+    params = load_params(tmp_path / "params.yaml")
+    for home in (tmp_path, tmp_path / "full"):
+        write_cells(home, params, ["elman"])
+    git("init", "-q")
+    commit(0.5, "inconclusive", "undecided")
+    commit(0.75, "match", "undecided")
+    return tmp_path
+
+
+def test_the_comment_shows_what_moved_between_two_commits_and_says_reduced_run(repository: Path) -> None:
+    base, head = map(pull_request.short, ("HEAD~1", "HEAD"))
+    text = pull_request.comment(base, head, "the check's output")
+    assert "**Reduced runs** (1): they show that everything works, and say nothing about the documents." in text
+    default, full = text.split("### Full reproduction")
+    assert f"| `dvc metrics diff` | {base} | {head} | change |" in default
+    assert "| headline.json: test_accuracy | 0.5000 | 0.7500 | +0.2500 |" in default
+    assert "parameters" not in default
+    assert "| elman | 0.5000 | 0.7500 | +0.2500 |" in default
+    assert "Test accuracy of 1 runs: nothing moved." in full
+    assert "| mnist-rnn | **1** (+1) | 0 | 1 | **0** (-1) | 0 |" in full
+    assert "| mnist-rnn | TII-accuracy | ? inconclusive | ✓ match |" in full
+    assert "TII-loss" not in full
+    assert "lstm" not in full
+    assert text.endswith("````\nthe check's output\n````")
+
+
+def test_nothing_moved_is_said(repository: Path) -> None:
+    text = pull_request.comment("HEAD", "HEAD", None)
+    assert "`dvc metrics diff`: nothing moved." in text
+    assert "No verdict changed." in text
+    assert "make check" not in text
+
+
+def test_a_table_of_many_rows_is_cut_and_keeps_its_bars() -> None:
+    lines = pull_request.table(("name", "number"), [("a|b", n) for n in range(pull_request.ROWS + 5)]).splitlines()
+    assert lines[1:3] == ["| --- | --: |", r"| a\|b | 0 |"]
+    assert len(lines) == pull_request.ROWS + 4
+    assert lines[-1] == "and 5 more."
+
+
+def test_what_is_no_revision_is_said_in_one_sentence(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["pull_request", "no-such-branch"])
+    with pytest.raises(StageError, match="no-such-branch is no revision of this clone"):
+        pull_request.main()
