@@ -21,11 +21,12 @@ lint: environment
 	ruff check .
 	ruff format --check .
 	mypy
+	check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 # Runs in a copy, so that nothing here changes; KEEP=folder leaves the copy there.
 check: environment
 	python -m stages.audit . full
-	python -m stages.rerun $(if $(KEEP),--keep $(KEEP))
+	python -m stages.rerun $(if $(KEEP),--keep "$(KEEP)")
 
 benchmark: environment
 	python -m benchmarks.throughput --device cpu --threads 1 2

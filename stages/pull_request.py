@@ -29,7 +29,7 @@ from stages.tables import read_rows
 from stages.verdicts import VERDICTS
 
 ROWS = 30  # of a table; a comment holds 65,536 characters
-CHECK_CHARACTERS = 20_000
+FIRST, LAST = 3_000, 9_000  # characters shown of what `make check` printed: the stale results, what moved
 NEW, GONE = "new", "gone"
 
 
@@ -156,8 +156,9 @@ def comment(base: str, head: str, checked: str | None) -> str:
             changed_verdicts(before / "full", after / "full") or "No verdict changed.",
         ]
     if checked is not None:
-        # What decides stands at the end.
-        parts.append(f"### `make check`\n\n````\n{checked[-CHECK_CHARACTERS:].strip()}\n````")
+        whole = len(checked) <= FIRST + LAST
+        shown = checked if whole else f"{checked[:FIRST]}\n[...]\n{checked[-LAST:]}"
+        parts.append(f"### `make check`\n\n````\n{shown.strip()}\n````")
     return "\n\n".join(parts)
 
 
