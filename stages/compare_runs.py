@@ -158,6 +158,8 @@ def home_of(name: str) -> Iterator[Path]:
         return
     revision, _, folder = name.partition(":")
     with unpacked(revision) as root:
+        if not (root / folder / "results").is_dir():
+            raise StageError(f"{name} has no results/; expected a revision with results, as REVISION or REVISION:full.")
         yield root / folder
 
 

@@ -49,6 +49,7 @@ def check(keep: Path | None) -> bool:
     revision = snapshot()
     with unpacked(revision) as committed, unpacked(revision) as fresh:
         files(committed)  # is there anything to compare with?
+        print("Running the default pipeline again, in a copy; this takes minutes.", flush=True)
         rerun(fresh)
         same = report(committed, fresh, None, Tolerance())
         if keep is not None:

@@ -119,6 +119,8 @@ def test_what_is_no_home_is_said_in_one_sentence(tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(ROOT)
     with pytest.raises(StageError, match="neither a folder nor a git revision"), compare_runs.home_of("no-such-name"):
         pass
+    with pytest.raises(StageError, match="HEAD:models has no results/"), compare_runs.home_of("HEAD:models"):
+        pass
 
 
 def test_on_one_kind_of_machine_results_have_to_be_exact_and_elsewhere_close(
