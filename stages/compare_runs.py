@@ -178,8 +178,14 @@ def unpacked(revision: str) -> Iterator[Path]:
 def machines(home: Path) -> set[tuple[str, ...]]:
     """What the results of a home were trained on, as far as it decides their last digits."""
     records = (read_json(path) for path in (home / "results").rglob("environment.json"))
-    return {(str(record["device_name"]), f"threads {record['threads']}", f"torch {record['torch']}")
-            for record in records}  # fmt: skip
+    return {
+        (
+            f"{record['device_name']} {record.get('instructions', '')}".strip(),
+            f"threads {record['threads']}",
+            f"torch {record['torch']}",
+        )
+        for record in records
+    }
 
 
 def report(first: Path, second: Path, exact: bool | None, tolerance: Tolerance) -> bool:

@@ -55,6 +55,7 @@ def describe(device: torch.device) -> dict[str, str | int]:
         "device": device.type,
         "device_name": name,
         "threads": torch.get_num_threads(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
         "platform": platform.platform(terse=True),
     }
 
