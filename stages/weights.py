@@ -13,12 +13,13 @@ from stages.files import atomic_folder, read_json, sha256, write_json
 
 def save_weights(folder: Path, models: Mapping[int, nn.Module]) -> None:
     """Write the weights of every seed's model; ``folder`` appears whole or not at all."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     with atomic_folder(folder) as temporary:
         for seed, model in models.items():
             tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-            save_file(tensors, temporary / f"seed-{seed}.safetensors")
+            # Written by Python, whose errors say what the disk lacks.
+            (temporary / f"seed-{seed}.safetensors").write_bytes(save(tensors))
         digests = {path.name: sha256(path) for path in sorted(temporary.glob("*.safetensors"))}
         write_json(temporary / "weights.json", {"sha256": digests})
 
@@ -29,7 +30,11 @@ def load_weights(folder: Path, seed: int) -> dict[str, Tensor]:
 
     name = f"seed-{seed}.safetensors"
     path = folder / name
-    expected = read_json(folder / "weights.json")["sha256"].get(name)
+    listed = folder / "weights.json"
+    digests = read_json(listed).get("sha256")
+    if not isinstance(digests, dict):
+        raise StageError(f"{listed} is damaged: key 'sha256' is missing; delete {folder} and run `dvc repro`.")
+    expected = digests.get(name)
     if expected is None or not path.is_file():
         raise StageError(f"{path} is missing; run `dvc repro` to train this cell.")
     if (found := sha256(path)) != expected:
