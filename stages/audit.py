@@ -1,21 +1,35 @@
-"""Does what is committed belong to the code, the parameters and the data that are committed with it?
+"""Is what is committed whole, and does it belong to the code, the parameters and the data that are committed with it?
 
     python -m stages.audit . full
 
-For the first home dvc.lock must be current: every stage that DVC would run again is named, and the exit status is 1.
-For the others, whose results take days, it only says which of them were made with other parameters or other code.
+Every output that is there, committed or not, must be as dvc.lock recorded it, and every object of DVC's cache as its
+name says: else each damaged file is named, and the exit status is 1. So it is if the first home's dvc.lock is not
+current; every stage that DVC would run again is then named. Of the others, whose results take days, it only says which
+were made with other parameters or other code.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from stages.errors import StageError, run_stage
+from stages.integrity import Damage, damaged_objects, damaged_outputs
 from stages.layout import Layout
 from stages.params import load_params
 from stages.provenance import code_digest
 from stages.results import read_results
+
+
+def damages(homes: Sequence[Path]) -> list[Damage]:
+    """What is damaged in ``homes`` and in DVC's cache."""
+    from dvc.repo import Repo
+
+    with Repo() as repo:
+        cache = Path(os.path.relpath(repo.cache.local.path))
+    return [*damaged_objects(cache), *(damage for home in homes for damage in damaged_outputs(home, cache))]
 
 
 def stale_stages(home: Path) -> list[str]:
@@ -39,11 +53,15 @@ def outdated_results(layout: Layout) -> dict[str, str]:
     return why
 
 
-def audit(homes: list[Path]) -> None:
-    """Print what is out of date; a :class:`StageError` if the first home's dvc.lock is."""
+def audit(homes: Sequence[Path]) -> None:
+    """Print what is out of date; a :class:`StageError` if a file is damaged, or the first home's dvc.lock is stale."""
     from rich.console import Console
 
     console = Console(soft_wrap=True, highlight=False)
+    if found := damages(homes):
+        for damage in found:
+            console.print(str(damage))
+        raise StageError(f"{len(found)} files are not as they were recorded, {found[0].path} first; restore them.")
     first, *others = homes
     for home in others:
         outdated = outdated_results(Layout(home))

@@ -1,0 +1,248 @@
+"""A flipped byte is found and named, wherever it is; and nothing that is read can run code."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stages import evaluate, train
+from stages.arrays import read_split
+from stages.audit import audit
+from stages.errors import StageError
+from stages.integrity import damaged_outputs
+from stages.layout import Layout
+from stages.params import Compute
+from stages.weights import load_weights
+from tests.small import REPOSITORY, small_cell, write_split
+
+COMPUTE = Compute(device="cpu", threads=1)
+PIPELINE = """
+stages:
+  make:
+    cmd: python make.py
+    deps: [make.py]
+    outs:
+      - runs/weights
+      - results/curves.csv: {cache: false}
+      - results/study: {cache: false}
+"""
+MAKE = """
+from pathlib import Path
+for name in ("runs/weights/a", "runs/weights/sub/b", "results/curves.csv", "results/study/x.csv", "results/study/s/y"):
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    Path(name).write_text(name * 9)
+"""
+
+
+def flip(path: Path, position: int = -5) -> None:
+    """Flip one bit, and keep the time of change, as a failing disk does; DVC's objects are read-only."""
+    before, content = path.stat(), bytearray(path.read_bytes())
+    content[position] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(content)
+    path.chmod(before.st_mode)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def command(*words: str) -> None:
+    environment = {**os.environ, "DVC_NO_ANALYTICS": "1"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(words, check=True, env={**environment, "PATH": path}, stdout=subprocess.DEVNULL)
+
+
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository whose outputs, cached and committed, files and folders, DVC has made and recorded."""
+    folder = tmp_path_factory.mktemp("reproduced")
+    (folder / "dvc.yaml").write_text(PIPELINE)
+    (folder / "make.py").write_text(MAKE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        command("git", "init", "-q")
+        command("dvc", "init", "-q")
+        shutil.copy(REPOSITORY / ".dvcignore", folder)
+        command("dvc", "repro", "-q")
+        (folder / ".gitignore").write_text("/runs\n")
+        command("git", "add", "-A")
+        command("git", "-c", "user.name=T", "-c", "user.email=t@example.org", "commit", "-qm", "made")
+    return folder
+
+
+CACHE = Path(".dvc/cache/files/md5")
+
+
+def objects() -> list[Path]:
+    return sorted(path for path in CACHE.glob("??/*") if path.is_file())
+
+
+def test_what_dvc_made_is_whole(reproduced: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(reproduced)
+    assert len(objects()) == 3  # the two weights and their list
+    (Path("results/study") / ".x.csv.abc.part").write_text("of a killed process")
+    audit([Path()])
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("runs/weights/sub/b", "delete runs/weights and run `dvc repro`"),
+        ("results/curves.csv", r"restore it with `git checkout \w+ -- results/curves\.csv`"),
+        ("results/study/s/y", r"restore it with `git checkout \w+ -- results/study`"),
+    ],
+)
+def test_a_flipped_byte_of_an_output_is_named(
+    name: str, remedy: str, reproduced: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(reproduced)
+    flip(Path(name))
+    with pytest.raises(StageError, match=f"1 files are not as they were recorded, {name} first"):
+        audit([Path()])
+    flip(Path(name))
+    audit([Path()])
+    assert re.search(
+        rf"{name} is damaged: MD5 \w{{32}} was expected, \w{{32}} was found; {remedy}\.", capsys.readouterr().out
+    )
+
+
+def test_a_flipped_byte_that_was_committed_is_named(reproduced: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(reproduced)
+    flip(Path("results/study/x.csv"))
+    command("git", "-c", "user.name=T", "-c", "user.email=t@example.org", "commit", "-qam", "flipped")
+    (damage,) = damaged_outputs(Path(), CACHE)
+    command("sh", "-c", damage.remedy.split("`")[1])
+    assert damaged_outputs(Path(), CACHE) == []
+
+
+def test_a_folder_is_named_where_nothing_tells_its_files(reproduced: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(reproduced)
+    flip(Path("runs/weights/a"))
+    (damage,) = damaged_outputs(Path(), Path("no cache"))
+    flip(Path("runs/weights/a"))
+    assert str(damage.path) == "runs/weights"
+    assert damage.expected.endswith(".dir")
+
+
+def test_a_damaged_object_of_the_cache_is_named(
+    reproduced: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(reproduced)
+    damaged = next(path for path in objects() if path.suffix != ".dir")
+    flip(damaged)
+    with pytest.raises(StageError, match=re.escape(str(damaged))):
+        audit([Path()])
+    assert f"MD5 {damaged.parent.name}{damaged.name} was expected" in capsys.readouterr().out
+    flip(damaged)
+
+
+def test_a_damaged_lock_is_named(tmp_path: Path) -> None:
+    for text in ("stages: {a: {outs: [{path: x}]}}", "{", "stages: 3", ""):
+        (tmp_path / "dvc.lock").write_text(text)
+        with pytest.raises(StageError, match=r"dvc\.lock is damaged; restore it"):
+            damaged_outputs(tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize("home", [".", "full"])
+def test_what_is_committed_is_whole(home: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    assert damaged_outputs(Path(home), CACHE) == []
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Layout:
+    layout = Layout(tmp_path_factory.mktemp("trained"))
+    write_split(layout)
+    train.run([small_cell(epochs=1)], COMPUTE, layout)
+    return layout
+
+
+@pytest.mark.parametrize("name", ["train_images.npy", "test_labels.npy"])
+def test_a_flipped_byte_of_the_data_stops_whoever_reads_them(name: str, trained: Layout) -> None:
+    path = trained.data("digits") / name
+    flip(path)
+    for stage in (train.run, evaluate.run):
+        with pytest.raises(StageError, match=rf"{name} is damaged: SHA-256 \w{{64}} was expected, \w{{64}} was found"):
+            stage([small_cell(epochs=2)], COMPUTE, trained)
+    flip(path)
+    read_split(path.parent)
+
+
+def test_a_flipped_byte_of_the_weights_stops_their_evaluation(trained: Layout) -> None:
+    path = trained.weights(small_cell()) / "seed-0.safetensors"
+    for position in (3, 40, -5):
+        flip(path, position)
+        with pytest.raises(
+            StageError, match=r"seed-0\.safetensors is damaged: SHA-256 .* delete it and run `dvc repro`"
+        ):
+            evaluate.run([small_cell(epochs=1)], COMPUTE, trained)
+        flip(path, position)
+    assert not trained.predictions(small_cell()).exists()
+    assert load_weights(path.parent, 0)
+
+
+def test_a_flipped_byte_of_the_weights_own_digests_is_one_sentence(trained: Layout) -> None:
+    path = trained.weights(small_cell()) / "weights.json"
+    for position in range(len(path.read_bytes())):
+        flip(path, position)
+        with pytest.raises(StageError, match=str(path.parent)):
+            load_weights(path.parent, 0)
+        flip(path, position)
+
+
+def nodes(*folders: str) -> Iterator[tuple[str, ast.AST]]:
+    """The syntax of the program, by file."""
+    for folder in folders:
+        for path in REPOSITORY.glob(f"{folder}/*.py"):
+            yield from ((path.name, node) for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def test_nothing_is_unpickled_but_by_the_restricted_reader() -> None:
+    """What ruff's S301 does not see: torch.load, numpy.load and classes of one's own."""
+    loads, keywords, readers = 0, [], []
+    for name, node in nodes("stages", "models", "benchmarks"):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
+            loads += 1
+        elif isinstance(node, ast.keyword) and node.arg in ("allow_pickle", "weights_only"):
+            keywords.append((node.arg, ast.unparse(node.value)))
+        elif isinstance(node, ast.Attribute | ast.Name) and ast.unparse(node).endswith("Unpickler"):
+            readers.append(name)
+    assert loads
+    assert keywords == [("weights_only", "True")] * loads
+    assert readers == ["readers.py"]
+
+
+@pytest.mark.parametrize(
+    ("code", "rule"),
+    [
+        ("import pickle\npickle.load(open('x', 'rb'))\n", "S301"),
+        ("import yaml\nyaml.load('x', Loader=yaml.Loader)\n", "S506"),
+        ("import random\n", "TID251"),
+        ("import numpy as np\nnp.random.seed(0)\n", "NPY002"),
+        ("import numpy as np\nnp.random.rand(3)\n", "NPY002"),
+        ("import numpy as np\nnp.random.default_rng()\n", "TID251"),
+        ("import torch\ntorch.manual_seed(0)\n", "TID251"),
+        ("from torch import randperm\nrandperm(3)\n", "TID251"),
+        ("import torch\ntorch.rand(3)\n", "TID251"),
+    ],
+)
+def test_the_lint_refuses_unpickling_and_global_random_state(code: str, rule: str) -> None:
+    words = [sys.executable, *"-m ruff check --output-format concise --stdin-filename stages/new.py -".split()]
+    ended = subprocess.run(words, input=code, cwd=REPOSITORY, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert f" {rule} " in ended.stdout
+
+
+def test_draws_in_the_stages_name_their_generator() -> None:
+    """Where the lint allows drawing, because the generator is given, it must be given."""
+    draws = re.compile(r"torch\.(rand\w*|normal|bernoulli|multinomial)")
+    calls = [n for _, n in nodes("stages") if isinstance(n, ast.Call) and draws.fullmatch(ast.unparse(n.func))]
+    assert calls
+    for call in calls:
+        assert "generator" in {keyword.arg for keyword in call.keywords}, ast.unparse(call)
