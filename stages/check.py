@@ -11,15 +11,24 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from models.registry import UnknownModelError, check_options, models
+import torch
+
+from models.registry import UnknownModelError, build, check_options, models
 from stages.errors import StageError, run_stage
 from stages.files import write_text
 from stages.layout import Layout
-from stages.params import Model, Params, load_params
+from stages.params import Cell, Model, Params, Split, load_params
+
+IMAGES = {"digits": (1, 8), "mnist": (1, 28), "svhn": (3, 32), "cifar10": (3, 32)}  # channels, side in pixels
+# What constructors and torch raise for values and shapes that do not go together.
+_MISFITS = (ArithmeticError, AssertionError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
 
 
 def run(params: Params, source: Path) -> None:
-    """A :class:`StageError` names the file and key of an architecture, option or model file that does not exist."""
+    """A :class:`StageError` names the file and key of an architecture, option or model file that does not exist.
+
+    It also names a run whose model does not take the images of its split, where their size is known.
+    """
     grid = params.recurnets.models
     named = {f"recurnets.models.{name}": Model(file="recurnets", name=name, options=grid[name]) for name in grid}
     named |= {f"runs.{key}.model": run.model for key, run in params.runs.items()}
@@ -32,6 +41,42 @@ def run(params: Params, source: Path) -> None:
             raise StageError(f"{source}: key '{key}': {error}.") from None
         if (file := models()[model.name].__module__.removeprefix("models.")) != model.file:
             raise StageError(f"{source}: key '{key}': {model.name} is in models/{file}.py, not models/{model.file}.py.")
+    tried = set()
+    cells = [f"{dataset}-{name}-{params.depth}" for dataset in (params.dataset, *params.grid.datasets) for name in grid]
+    for key in (*params.named, *cells):
+        cell = params.cell(key)
+        if (one := (cell.architecture, *sorted(cell.options.items()), _image(params, cell))) not in tried:
+            tried.add(one)
+            _try(params, cell, source)
+
+
+def _try(params: Params, cell: Cell, source: Path) -> None:
+    """Classify one black image."""
+    if (image := _image(params, cell)) is None:
+        return
+    channels, side = image
+    try:
+        model = build(cell.architecture, channels, 10, cell.options).eval()
+        with torch.inference_mode():
+            model(torch.zeros(1, channels, side, side))
+    except _MISFITS as error:
+        raise StageError(
+            f"{source}: key '{cell.key}': {cell.architecture} with {_listed(cell)} does not take the images of "
+            f"{cell.dataset}, {channels} x {side} x {side} after the transform ({' '.join(str(error).split())}); "
+            "correct its options, `width` and `side` first, or the transform."
+        ) from None
+
+
+def _image(params: Params, cell: Cell) -> tuple[int, int] | None:
+    """Channels and side of what a cell's model is given; None for images of the user's own."""
+    if (source := cell.split.source) not in IMAGES or params.data.get(source, Split()).folder is not None:
+        return None
+    channels, side = IMAGES[source]
+    return channels, cell.transform.crop or cell.transform.resize or side
+
+
+def _listed(cell: Cell) -> str:
+    return ", ".join(f"{name} {value}" for name, value in cell.options.items()) or "no options"
 
 
 def main() -> None:

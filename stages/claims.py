@@ -73,7 +73,7 @@ def load_claims(path: Path, paper: Paper) -> list[Claim]:
     """Read and check a claims.csv, in file order; a :class:`StageError` names the line and the column that is wrong."""
     try:
         with path.open(encoding="utf-8", newline="") as stream:
-            reader = csv.DictReader(stream)
+            reader = csv.DictReader(stream, strict=True)
             needed = [name for name, field in Claim.model_fields.items() if field.is_required()]
             missing = [name for name in needed if name not in (reader.fieldnames or [])]
             if missing:
@@ -81,8 +81,12 @@ def load_claims(path: Path, paper: Paper) -> list[Claim]:
             lines = [(reader.line_num, row) for row in reader]
     except FileNotFoundError:
         raise StageError(f"{path} is missing; restore it with `git checkout {path}`.") from None
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise StageError(f"{path} is not a table in CSV and UTF-8 ({error}); restore it or correct it.") from None
     claims: dict[str, Claim] = {}
     for number, row in lines:
+        if None in row or None in row.values():
+            raise StageError(f"{path}, line {number}: has not as many entries as there are columns; correct it.")
         claim = _claim(f"{path}, line {number}", row, paper)
         if claim.id in claims:
             raise StageError(f"{path}, line {number}: id '{claim.id}' occurs twice; give every claim its own.")

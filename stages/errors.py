@@ -24,7 +24,13 @@ _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")  # 
 
 
 class StageError(Exception):
-    """What went wrong, what was expected and what to do, in one sentence, with the file or key named."""
+    """What went wrong, what was expected and what to do, in one sentence, with the file or key named.
+
+    It stays on one line, whatever it quotes.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(" ".join(sentence.splitlines()))
 
 
 def run_stage(main: Callable[[], None]) -> None:

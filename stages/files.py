@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -78,6 +79,35 @@ def read_json(path: Path) -> dict[str, Any]:
             f"{path} holds a {type(value).__name__} where a JSON object was expected; delete it and run `dvc repro`."
         )
     return value
+
+
+def read_yaml(path: Path) -> dict[Any, Any]:
+    """Read a YAML mapping of plain values; a :class:`StageError` names what is wrong; numbers must be finite."""
+    import yaml
+
+    # Beside its own errors, what PyYAML raises for a value that is not what its tag or form says.
+    errors = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, OverflowError, RecursionError)
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        odd = next(((key, number) for key, number in _numbers(tree) if not math.isfinite(number)), None)
+    except FileNotFoundError:
+        raise StageError(f"{path} is missing; restore it with `git checkout {path}`.") from None
+    except errors as error:
+        raise StageError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
+    if not isinstance(tree, dict):
+        raise StageError(f"{path} holds a {type(tree).__name__} where a mapping was expected; correct it.")
+    if odd is not None:
+        raise StageError(f"{path}: key '{odd[0]}': a finite number was expected, {odd[1]} was found.")
+    return tree
+
+
+def _numbers(tree: object, key: str = "") -> Iterator[tuple[str, float]]:
+    """Every floating-point number in a tree of mappings and lists, with its dotted key."""
+    if isinstance(tree, float):
+        yield key, tree
+    elif isinstance(tree, dict | list):
+        for name, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
+            yield from _numbers(value, f"{key}.{name}" if key else str(name))
 
 
 def sha256(path: Path) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from stages.errors import StageError
+from stages.files import read_yaml
 from stages.recipe import Fraction, Frozen, Positive, Recipe, Seeds
 
 Option = bool | int | float | str
@@ -248,6 +249,12 @@ class Params(Frozen):
             if name in self.data:
                 raise ValueError(f"subsets.{name}: data has a split of this name; give it another")
             _known(f"subsets.{name}.source", subset.source or name, self.data, "data")
+        for section in ("data", "subsets", "runs", "studies"):
+            for name in getattr(self, section):
+                _check_name(f"{section}.{name}", name)
+        for key, study in self.studies.items():
+            for name in study.runs(key):
+                _check_name(f"studies.{key}.{name}", name)
         names = Counter([*self.runs, *self.studies, *(key for name, s in self.studies.items() for key in s.runs(name))])
         if twice := [name for name, count in names.items() if count > 1]:
             raise ValueError(f"two runs or studies are called '{twice[0]}'; give every one a name of its own")
@@ -342,6 +349,12 @@ class Params(Frozen):
         return f"{self.dataset}-{self.architecture}-{self.depth}"
 
 
+def _check_name(where: str, name: str) -> None:
+    """A name is that of a folder, too."""
+    if not re.fullmatch(r"\w[\w.+-]*", name):
+        raise ValueError(f"{where}: a name has letters, digits and _ . + -, and starts with a letter, a digit or _")
+
+
 def _known(where: str, name: str, known: Mapping[str, object], section: str) -> None:
     if name not in known:
         raise ValueError(f"unknown {where} '{name}': {section} has {', '.join(known)}")
@@ -349,12 +362,7 @@ def _known(where: str, name: str, known: Mapping[str, object], section: str) -> 
 
 def load_params(path: Path) -> Params:
     """Read and check a params.yaml; a :class:`StageError` names the file, the key, and what was expected."""
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise StageError(f"{path} is missing; restore it with `git checkout {path}`.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise StageError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
+    raw = read_yaml(path)
     try:
         return Params.model_validate(raw)
     except ValidationError as error:

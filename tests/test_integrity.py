@@ -233,7 +233,7 @@ def test_nothing_is_unpickled_but_by_the_restricted_reader() -> None:
     ],
 )
 def test_the_lint_refuses_unpickling_and_global_random_state(code: str, rule: str) -> None:
-    words = [sys.executable, *"-m ruff check --output-format concise --stdin-filename stages/new.py -".split()]
+    words = [sys.executable, "-m", "ruff", "check", "--output-format=concise", "--stdin-filename=stages/new.py", "-"]
     ended = subprocess.run(words, input=code, cwd=REPOSITORY, capture_output=True, text=True)
     assert ended.returncode == 1
     assert f" {rule} " in ended.stdout
