@@ -53,7 +53,10 @@ def _check(layout: Layout, source: Layout, cell: Cell) -> None:
     for name in RESULTS:
         if not (source.training(cell) / name).is_file():
             raise StageError(f"{source.training(cell) / name} is missing; train {key} there first.")
-    run = read_json(source.training(cell) / "run.json")
+    record = source.training(cell) / "run.json"
+    run = read_json(record)
+    if missing := {"cell", "data_sha256", "code_sha256"} - run.keys():
+        raise StageError(f"{record} is damaged: key '{min(missing)}' is missing; train {key} there again.")
     theirs, ours = (flatten(each) for each in (_complete(run["cell"]), cell.model_dump(mode="json")))
     for name in dict.fromkeys([*ours, *theirs]):
         if theirs.get(name) != ours.get(name):
@@ -64,7 +67,7 @@ def _check(layout: Layout, source: Layout, cell: Cell) -> None:
     split = layout.data(cell.dataset) / "dataset.json"
     if not split.is_file():
         raise StageError(f"{split} is missing; make the split here first, with `dvc repro`.")
-    for what, expected in (("data", read_json(split)["digest"]), ("code", code_digest(cell.architecture))):
+    for what, expected in (("data", read_json(split).get("digest")), ("code", code_digest(cell.architecture))):
         if (found := run[f"{what}_sha256"]) != expected:
             raise StageError(
                 f"{key} was trained with other {what}: SHA-256 {expected} was expected, {found} was found; "

@@ -107,3 +107,12 @@ def test_what_does_not_belong_here_is_refused_and_nothing_is_copied(
 def test_the_split_has_to_be_there_first(tmp_path: Path, there: Layout) -> None:
     with pytest.raises(StageError, match="make the split here first"):
         adopt(Layout(tmp_path / "empty"), there, PARAMS, KEY)
+
+
+@pytest.mark.parametrize("key", ["cell", "data_sha256", "code_sha256"])
+def test_a_record_without_its_keys_is_named(key: str, here: Layout, there: Layout) -> None:
+    path = there.training(PARAMS.cell(KEY)) / "run.json"
+    path.write_text(path.read_text().replace(f'"{key}"', f'"{key}?"'))
+    with pytest.raises(StageError, match=rf"run\.json is damaged: key '{key}' is missing; train {KEY} there again"):
+        adopt(here, there, PARAMS, KEY)
+    assert files(here) == {}
