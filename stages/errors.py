@@ -62,11 +62,9 @@ def _lacking(error: Exception) -> str | None:
         )
     if isinstance(error, BrokenExecutor):
         return "a worker process died, perhaps killed for want of memory; nothing was left half-written. Free memory"
-    # NumPy and torch do not say why a file could not be written whole.
+    # NumPy does not say why a file could not be written whole.
     if isinstance(error, OSError) and error.errno is None and "requested and" in text:
         return _unwritten("an array", text, errno.ENOSPC)
-    if isinstance(error, RuntimeError) and "inline_container" in text:
-        return _unwritten("a checkpoint", "torch could not write it whole", errno.ENOSPC)
     if isinstance(error, OSError) and error.errno in _REMEDIES:
         return _unwritten(error.filename or "an output file", str(error.strerror), error.errno)
     return None
