@@ -1,4 +1,4 @@
-# make reproduce   the default pipeline, then a summary and where the report lies
+# make reproduce   the default pipeline, then a summary and where the report lies; JOBS=4: four stages side by side
 # make test        lint, types and the whole test suite
 # make check       is dvc.lock current, and does running the default pipeline again give the committed results?
 # make benchmark   training speed beside a naive loop and the processor's limit, with one and with two threads
@@ -6,12 +6,13 @@
 
 SHELL := /bin/bash
 PYTHON ?= python3
+JOBS ?= 1
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: reproduce test lint check benchmark lock environment
 reproduce: environment
-	dvc repro
+	$(if $(filter-out 1,$(JOBS)),python -m stages.reproduce . --jobs $(JOBS),dvc repro)
 	@python -m stages.overview .
 
 test: lint

@@ -1,0 +1,163 @@
+"""Stages side by side, on a made-up repository whose commands are lines of shell."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import yaml
+from dvc.exceptions import ReproductionError
+from dvc.lock import LockError
+from dvc.repo import Repo
+
+from stages.errors import StageError
+from stages.reproduce import reproduce
+from tests.small import REPOSITORY
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    subprocess.run(["git", "init", "-q"], check=True)
+    Repo.init().close()
+    os.mkfifo("pipe")
+    return tmp_path
+
+
+def pipeline(cells: Mapping[str, str]) -> None:
+    """A source, cells made of it by the given commands, and their total."""
+    outs = {key: f"cells/{key}" for key in cells}
+    stages = {
+        "source": {"cmd": "echo source > source", "outs": ["source"]},
+        "cell": {
+            "foreach": dict(cells),
+            "do": {"cmd": "echo ${key} >> log; ${item}", "deps": ["source"], "outs": ["cells/${key}"]},
+        },
+        "total": {"cmd": "cat cells/* > total", "deps": list(outs.values()), "outs": ["total"]},
+    }
+    Path("cells").mkdir(exist_ok=True)
+    Path("dvc.yaml").write_text(yaml.safe_dump({"stages": stages}, sort_keys=False))
+
+
+def executed() -> list[str]:
+    """The cells whose commands have been executed since the last call."""
+    log = Path("log").read_text().split()
+    Path("log").unlink()
+    return sorted(log)
+
+
+def test_cells_run_side_by_side_and_dvc_finds_nothing_left_to_do(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    pipeline({"a": "cat pipe > cells/a", "b": "echo b > pipe; cp log cells/b"})  # neither opens the pipe alone
+    reproduce(Path(), 2)
+    assert "`dvc repro` finds nothing to do." in capfd.readouterr().out
+    assert Path("total").read_text().startswith("b\n")
+
+
+def test_the_lock_is_that_of_a_sequential_run_byte_for_byte_whatever_ends_first(home: Path) -> None:
+    a, b = (f"[ ! -e pipe ] || {command}" for command in ("cat pipe", "exec 3> pipe"))  # with a pipe, b ends first
+    pipeline({"a": f"{a}; echo a > cells/a", "b": f"{b}; echo b > cells/b", "c": "echo c > cells/c"})
+    reproduce(Path(), 2)
+    side_by_side = Path("dvc.lock").read_bytes()
+    for path in ("dvc.lock", "pipe"):
+        Path(path).unlink()
+    shutil.rmtree(".dvc/cache")
+    with Repo() as repo:
+        repo.reproduce()
+    assert Path("dvc.lock").read_bytes() == side_by_side
+
+
+def test_what_the_cache_has_is_not_executed_again(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    pipeline({"a": "echo a > cells/a", "b": "echo b > cells/b"})
+    reproduce(Path(), 2)
+    assert executed() == ["a", "b"]
+    for path in ("dvc.lock", "cells/a", "cells/b", "total"):
+        Path(path).unlink()
+    reproduce(Path(), 2)
+    assert not Path("log").exists()
+    assert "cell@a: taken from the cache" in capfd.readouterr().out
+    assert Path("total").read_text() == "a\nb\n"
+
+
+def test_a_failed_cell_stops_only_what_needs_it(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    pipeline({"a": "echo no such weather; false", "b": "echo b > cells/b", "c": "echo c > cells/c"})
+    with pytest.raises(StageError) as failure:
+        reproduce(Path(), 2)
+    assert "1 of 5 stages failed:\n  cell@a: exit status 1: no such weather\n" in str(failure.value)
+    assert "Skipped, since they need what failed: total." in str(failure.value)
+    assert executed() == ["a", "b", "c"]
+
+    pipeline({"a": "echo a > cells/a", "b": "echo b > cells/b", "c": "echo c > cells/c"})
+    capfd.readouterr()
+    reproduce(Path(), 2)
+    assert executed() == ["a"]
+    assert "cell@b: unchanged" in capfd.readouterr().out
+
+
+def test_an_output_that_does_not_appear_is_a_failure_by_name(home: Path) -> None:
+    pipeline({"a": "true", "b": "echo b > cells/b"})
+    with pytest.raises(StageError, match=r"cell@a: output 'cells/a' does not exist"):
+        reproduce(Path(), 2)
+
+
+def test_a_target_brings_what_it_needs_and_nothing_else(home: Path) -> None:
+    pipeline({"a": "echo a > cells/a", "b": "echo b > cells/b", "c": "echo c > cells/c"})
+    reproduce(Path(), 2, ["cell@[ab]"])
+    assert executed() == ["a", "b"]
+    assert Path("source").exists()
+    assert not Path("total").exists()
+
+
+@pytest.mark.parametrize(("setting", "share"), [({}, "2"), ({"OMP_NUM_THREADS": "3"}, "3")])
+def test_a_process_gets_its_share_of_the_cores_unless_told_otherwise(
+    home: Path, monkeypatch: pytest.MonkeyPatch, setting: dict[str, str], share: str
+) -> None:
+    for name, value in {"LOKY_MAX_CPU_COUNT": "8", **setting}.items():  # joblib then takes the machine for a larger one
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(8))
+    pipeline({"a": "echo $OMP_NUM_THREADS > cells/a"})
+    reproduce(Path(), 4)
+    assert Path("cells/a").read_text().strip() == share
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_the_commands_leaves_no_lock_and_says_how_to_continue(home: Path, number: signal.Signals) -> None:
+    pipeline({"a": "echo a > cells/a", "b": "if [ -e go ]; then echo b; else echo here >&2; cat pipe; fi > cells/b"})
+    command = [sys.executable, "-m", "stages.reproduce", ".", "--jobs", "2"]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    driver = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert driver.stdout is not None
+    awaited = {"cell@a: done in 0 s (2/4)", "cell@b: here"}
+    for line in driver.stdout:
+        awaited.discard(line.rstrip())
+        if not awaited:
+            break
+    try:
+        with Repo() as repo, pytest.raises(ReproductionError) as busy:
+            repo.reproduce("cell@b", single_item=True)
+        assert isinstance(busy.value.__cause__, LockError)
+    finally:
+        driver.send_signal(number)
+    _, errors = driver.communicate(timeout=30)
+    assert driver.returncode == 1
+    assert errors == "error: interrupted; run the same command again to continue.\n"
+    with pytest.raises(OSError) as gone:
+        os.open("pipe", os.O_WRONLY | os.O_NONBLOCK)  # nobody reads
+    assert gone.value.errno == errno.ENXIO
+    held = json.loads(Path(".dvc/tmp/rwlock").read_text())
+    assert not any(held.values())
+
+    Path("go").touch()
+    executed()
+    reproduce(Path(), 2)
+    assert executed() == ["b"]
