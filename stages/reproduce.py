@@ -175,7 +175,7 @@ def thread_share(jobs: int) -> str:
     return os.environ.get("OMP_NUM_THREADS") or str(max(1, cpu_count() // jobs))
 
 
-def reproduce(home: Path, jobs: int, targets: Iterable[str] = ()) -> None:
+def reproduce(home: Path, jobs: int, targets: Sequence[str] = ()) -> None:
     """Bring the stages of ``home`` called ``targets`` (all by default) up to date, ``jobs`` at a time.
 
     A :class:`StageError` says what failed, and what was skipped because of it.
@@ -184,18 +184,20 @@ def reproduce(home: Path, jobs: int, targets: Iterable[str] = ()) -> None:
     from dvc.repo import Repo
     from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 
-    logging.getLogger("dvc.progress").setLevel(logging.CRITICAL)  # its bars would run into the board
-    addresses = [f"{home / 'dvc.yaml'}:{target}" for target in targets] or [str(home / "dvc.yaml")]
+    logging.getLogger("dvc").setLevel(logging.WARNING)  # what it says of every stage, and its bars,
+    logging.getLogger("dvc.progress").setLevel(logging.CRITICAL)  # would run into the board
+    file = str(home / "dvc.yaml")
+    addresses = [f"{file}:{target}" for target in targets] or [file]
     try:
         with Repo(_wait_for_lock=True) as repo, repo.lock, repo.scm_context:
             graph = get_active_graph(repo.index.graph)
-            plan = plan_repro(graph, collect_stages(repo, addresses, glob=True))
+            plan = plan_repro(graph, collect_stages(repo, addresses, glob=bool(targets)))
             with Board(len(plan)) as board:
                 reproduction = Reproduction(repo, graph, plan, jobs, board)
                 reproduction.run()
         if not reproduction.failed:
             with Repo(_wait_for_lock=True) as repo:
-                again = repo.reproduce(addresses, glob=True)
+                again = repo.reproduce(addresses, glob=bool(targets))
             print(f"`dvc repro` {'ran again: ' + listed(again) if again else 'finds nothing to do'}.")
             return
     except DvcException as error:
@@ -231,7 +233,8 @@ def main() -> None:
     parser.add_argument("--jobs", type=positive, required=True, help="how many stages run side by side")
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="a stage, say 'train@mnist-*' (default: all)")
     arguments = parser.parse_args()
-    for number in (signal.SIGTERM, signal.SIGHUP):  # end as tidily as by Ctrl-C; nohup's wish is respected
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also behind a shell's &, for the commands inherit it
+    for number in (signal.SIGTERM, signal.SIGHUP):  # end as tidily; nohup's wish is respected
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
     reproduce(arguments.home, arguments.jobs, arguments.targets)

@@ -117,6 +117,17 @@ def test_a_target_brings_what_it_needs_and_nothing_else(home: Path) -> None:
     assert not Path("total").exists()
 
 
+def test_the_pipeline_of_another_home_is_left_alone(home: Path) -> None:
+    pipeline({"a": "echo a > cells/a"})
+    Path("full").mkdir()
+    shutil.copy("dvc.yaml", "full/dvc.yaml")
+    reproduce(Path(), 2)
+    assert Path("total").exists()
+    assert not Path("full/source").exists()
+    reproduce(Path("full"), 2, ["source"])
+    assert Path("full/source").exists()
+
+
 @pytest.mark.parametrize(("setting", "share"), [({}, "2"), ({"OMP_NUM_THREADS": "3"}, "3")])
 def test_a_process_gets_its_share_of_the_cores_unless_told_otherwise(
     home: Path, monkeypatch: pytest.MonkeyPatch, setting: dict[str, str], share: str
