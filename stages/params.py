@@ -112,6 +112,16 @@ class Energy(Frozen):
     watts_per_gpu: Annotated[float, Field(gt=0)] = 300.0
 
 
+class Ray(Frozen):
+    """What training one cell, or one study, asks of a Ray cluster (see :mod:`stages.remote`); no stage depends on it.
+
+    ``cpus``: cores of a node. ``gpus``: a share of a GPU, or 1, where the cluster has any.
+    """
+
+    cpus: Annotated[float, Field(gt=0)] = 1.0
+    gpus: Fraction = 0.25
+
+
 class RecurNets(Frozen):
     """The depth grid of the recurnets paper."""
 
@@ -236,6 +246,7 @@ class Params(Frozen):
     explanations: dict[str, Explanation]
     compute: Compute
     energy: Energy = Energy()
+    ray: Ray = Ray()
 
     @model_validator(mode="after")
     def _known_names(self) -> Params:

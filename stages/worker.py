@@ -1,0 +1,99 @@
+"""The part of a remote training that runs on the cluster's node. It arrives by value: nothing here imports the project.
+
+A node needs the packages of requirements.lock and the same Python; code, parameters and data come with the task.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any
+
+POLL_SECONDS = 1.0  # how often checkpoints are looked for
+HOME = "home"
+
+
+def train(
+    files: Mapping[str, bytes], checkpoints: Mapping[str, bytes], key: str, gpu: bool
+) -> Iterator[tuple[Any, ...]]:
+    """Train ``key`` in a temporary folder made of ``files`` and the ``checkpoints`` of an earlier attempt.
+
+    Yields ``("node", name)``, then ``("line", text)`` for what the training prints and ``("checkpoint", name, bytes)``
+    for every new one, and in the end ``("ended", status, outputs)``. Names are relative to the home, but for ``files``.
+    """
+    import ray
+
+    yield "node", f"{socket.gethostname()} (node {ray.get_runtime_context().get_node_id()})"
+    with tempfile.TemporaryDirectory(prefix="cell-") as folder:
+        home = Path(folder) / HOME
+        for name, content in {**files, **{f"{HOME}/{name}": content for name, content in checkpoints.items()}}.items():
+            path = Path(folder) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        seen: dict[Path, tuple[int, int]] = {}
+        deque(_new_checkpoints(home, seen), maxlen=0)  # those are known where they came from
+        process = _start(folder, key, gpu)
+        lines: SimpleQueue[str | None] = SimpleQueue()
+        Thread(target=_read, args=(process, lines), daemon=True).start()
+        running = True
+        while running:
+            try:
+                line = lines.get(timeout=POLL_SECONDS)
+            except Empty:
+                line = ""
+            running = line is not None
+            if line:
+                yield "line", line
+            for name, content in _new_checkpoints(home, seen):
+                yield "checkpoint", name, content
+        yield "ended", process.wait(), _outputs(home)
+
+
+def _start(folder: str, key: str, gpu: bool) -> subprocess.Popen[str]:
+    environment = {name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "PYTHONPATH")}
+    if not gpu:
+        environment["CUDA_VISIBLE_DEVICES"] = ""
+    command = [sys.executable, "-m", "stages.train", HOME, key]
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+    )
+
+
+def _read(process: subprocess.Popen[str], lines: SimpleQueue[str | None]) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.put(line.rstrip())
+    lines.put(None)
+
+
+def _new_checkpoints(home: Path, seen: dict[Path, tuple[int, int]]) -> Iterator[tuple[str, bytes]]:
+    """The checkpoints that were replaced since they were ``seen``; always as a whole, or removed, for all is done."""
+    for path in home.glob(".checkpoints/*/*/seed-*.pt"):
+        with suppress(FileNotFoundError):
+            status = path.stat()
+            version = (status.st_ino, status.st_mtime_ns)
+            if seen.get(path) != version:
+                content = path.read_bytes()
+                seen[path] = version
+                yield path.relative_to(home).as_posix(), content
+
+
+def _outputs(home: Path) -> dict[str, bytes]:
+    paths = [path for part in ("runs", "results") for path in (home / part).rglob("*") if path.is_file()]
+    return {path.relative_to(home).as_posix(): path.read_bytes() for path in paths}

@@ -1,0 +1,108 @@
+"""Training on a Ray cluster of two nodes on this machine; one of them is killed in the middle."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stages.errors import StageError
+from stages.layout import Layout
+from stages.params import load_params
+from stages.remote import connect
+from tests.small import REPOSITORY, write_split
+
+KEY = "digits-recurnet1-4"
+EPOCHS = 12
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A head that trains nothing, and two nodes with a core each."""
+    cluster_utils = pytest.importorskip("ray.cluster_utils", reason="Ray is an optional extra")
+    quick = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 2}
+    size = {"object_store_memory": 100 * 2**20}
+    made = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "_system_config": quick, **size})
+    for _ in range(2):
+        made.add_node(num_cpus=1, wait=False, **size)
+    made.wait_for_nodes()
+    yield made
+    made.shutdown()
+
+
+def make_home(folder: Path, **recipe: Any) -> Layout:
+    params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+    params["recurnets"]["recipe"] |= {"epochs": EPOCHS, "batch_size": 16, "test_batch_size": 10, **recipe}
+    layout = Layout(folder)
+    write_split(layout, images=200)
+    layout.params.write_text(yaml.safe_dump(params))
+    return layout
+
+
+def train(layout: Layout, address: str | None = None) -> subprocess.Popen[str]:
+    environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"} | ({"RAY_ADDRESS": address} if address else {})
+    command = [sys.executable, "-m", "stages.train", str(layout.home), KEY]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=REPOSITORY, env=environment, **pipes)
+
+
+def outputs(layout: Layout) -> dict[str, bytes]:
+    """What training writes, byte by byte, but for the seconds that it took."""
+    cell = load_params(layout.params).cell(KEY)
+    paths = [*layout.weights(cell).iterdir(), *layout.training(cell).iterdir()]
+    return {path.name: path.read_bytes() for path in paths if path.name != "timing.csv"}
+
+
+def test_a_killed_nodes_cell_goes_on_elsewhere_and_ends_as_if_it_had_run_here(cluster: Any, tmp_path: Path) -> None:
+    here, remote = (make_home(tmp_path / name) for name in ("here", "remote"))
+    of_another_kind_of_node = remote.checkpoints / KEY / ("0" * 16) / "seed-0.pt"
+    of_another_kind_of_node.parent.mkdir(parents=True)
+    of_another_kind_of_node.write_bytes(b"not to be read")
+    alone, driver = train(here), train(remote, cluster.address)
+    assert driver.stdout is not None
+    said = []
+    for line in driver.stdout:
+        said.append(line)
+        if "epoch 2/" in line:  # by now the checkpoint of the first is here
+            (node,) = [node for node in cluster.worker_nodes if node.node_id in said[0]]
+            cluster.remove_node(node, allow_graceful=False)
+            break
+    rest, errors = driver.communicate(timeout=120)
+    assert driver.returncode == 0, errors
+    assert "another node goes on from the last checkpoint" in rest
+    assert "hardware is not used" in "".join(said)
+    assert "epoch 1/" not in rest
+    assert f"epoch {EPOCHS}/{EPOCHS}" in rest
+    assert not (remote.checkpoints / KEY).exists()
+
+    assert alone.wait(timeout=120) == 0
+    assert outputs(remote) == outputs(here)
+
+
+def test_a_training_that_fails_there_fails_here_with_its_own_words(cluster: Any, tmp_path: Path) -> None:
+    layout = make_home(tmp_path)
+    with (layout.data("digits") / "train_images.npy").open("r+b") as stream:
+        stream.seek(-1, os.SEEK_END)
+        stream.write(b"\xff")
+    said, errors = (driver := train(layout, cluster.address)).communicate(timeout=120)
+    assert driver.returncode == 1
+    assert "train_images.npy is damaged" in said
+    assert f"error: {KEY}: training on " in errors
+    assert "failed with exit status 1; see above." in errors
+    assert not layout.weights(load_params(layout.params).cell(KEY)).exists()
+
+
+def test_without_ray_or_its_cluster_one_sentence_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "ray://head:10001")
+    with pytest.raises(StageError, match="run on a machine of the cluster, with RAY_ADDRESS=auto"):
+        connect()
+    monkeypatch.setenv("RAY_ADDRESS", "auto")
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(StageError, match="Ray is not installed; install 'ray' or unset RAY_ADDRESS"):
+        connect()
