@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -207,8 +208,12 @@ def cell_command(description: str | None, stage: Callable[[Sequence[Cell], Compu
 
 
 def main() -> None:
-    """Command line."""
-    cell_command(__doc__, run)
+    """Command line; with RAY_ADDRESS set, a node of that Ray cluster does the work."""
+    if os.environ.get("RAY_ADDRESS"):
+        from stages.remote import train_on_ray as stage
+    else:
+        stage = run
+    cell_command(__doc__, stage)
 
 
 if __name__ == "__main__":
