@@ -20,6 +20,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from graphlib import TopologicalSorter
 from heapq import heappop, heappush
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -208,7 +209,8 @@ def reproduce(home: Path, jobs: int, targets: Sequence[str] = ()) -> None:
 def summary(reproduction: Reproduction) -> str:
     """What failed and what was skipped, in words."""
     failed, skipped = reproduction.failed, reproduction.skipped
-    why = "".join(f"\n  {stage.addressing}: {reason}" for stage, reason in failed.items())
+    why = "".join(f"\n  {stage.addressing}: {reason}" for stage, reason in islice(failed.items(), 20))
+    why += f"\n  and {len(failed) - 20} more" if len(failed) > 20 else ""
     needing = f"\nSkipped, since they need what failed: {listed(skipped)}." if skipped else ""
     kept = "What is done is recorded; correct the cause and run the same command again."
     return f"{len(failed)} of {len(reproduction.plan)} stages failed:{why}{needing}\n{kept}"
