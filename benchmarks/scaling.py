@@ -1,0 +1,195 @@
+"""What DVC, the driver and the report cost for many cells, and what would be the first to become too slow.
+
+    python -m benchmarks.scaling [--cells 60 300 1000] [--jobs 2]
+
+builds repositories of this project's train-run and evaluate-run stages (so two stages a cell, with all that they depend
+on) whose commands only copy made-up results of a run of 20 epochs into place; what is left is overhead. DVC reads
+params.yaml several times for every stage, and it grows with the cells; so only five cells are run, in a pipeline of
+all of them, and what all would take is reckoned:
+
+- *plan*: DVC reads dvc.yaml, params.yaml and dvc.lock, and we order the stages;
+- *run*: what `python -m stages.reproduce` adds to a cell, after the plan, but for dvc.lock;
+- *check*: what a plain `dvc repro` needs to see that a cell is up to date, after the plan;
+- *write dvc.lock*: once; DVC parses and writes the whole file;
+- *run all, side by side*: plans, cells and checks; dvc.lock, written for many stages at once, may take 5 % of the time
+  of the run and is written twice at its end;
+- *run all, dvc repro*: plan and cells; dvc.lock is written after each of the stages, on average half of it;
+- *compare*, *report*: the two commands, on results of all cells.
+
+The last column reckons 10,000 cells, by a power law through the last two sizes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import math
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stages.layout import Layout
+from stages.lockfile import SHARE, LockFile
+from stages.params import load_params
+from stages.reproduce import reproduce
+from tests.fake_results import write_cell, write_split
+
+REPOSITORY = Path(__file__).parent.parent
+PREDICTED = 10_000
+SAMPLE = 5
+
+
+def build(folder: Path, cells: int) -> None:
+    """A repository with ``cells`` named runs, copies of one of the default parameters, and their results in made/."""
+    for name in ("stages", "models", "papers"):
+        shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+    params["runs"] = {f"lstm-{number:05d}": params["runs"]["lstm"] for number in range(cells)}
+    params |= {"studies": {}, "explanations": {}, "subsets": {}}
+    (folder / "params.yaml").write_text(yaml.dump(params, Dumper=_Plain, sort_keys=False))
+    pipeline = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
+    stages = {name: pipeline[name] for name in ("train-run", "evaluate-run")}
+    for stage in stages.values():
+        outs = " ".join(out if isinstance(out, str) else next(iter(out)) for out in stage["do"]["outs"])
+        stage["do"]["cmd"] = f"tar -C made -cf - {outs} | tar xf -"
+    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}, sort_keys=False))
+    (folder / "data" / "digits").mkdir(parents=True)
+    (folder / "data" / "digits" / "train_labels.npy").write_bytes(b"made up")
+    checked, made = load_params(folder / "params.yaml"), Layout(folder / "made")
+    for key in checked.runs:
+        cell = checked.cell(key)
+        write_cell(made, cell)
+        (made.evaluation(cell) / "confusion.csv").write_text("made up\n")
+        for outputs in (made.weights(cell), made.predictions(cell)):
+            outputs.mkdir(parents=True)
+            (outputs / "seed-0").write_text(key)
+    write_split(folder, "digits")
+
+
+class _Plain(yaml.SafeDumper):
+    """Without anchors: they would make of the runs' one text something shorter than a user's."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        return True
+
+
+def plan() -> tuple[Any, list[Any]]:
+    """DVC's repository, and the stages in order."""
+    from dvc.repo import Repo
+    from dvc.repo.reproduce import get_active_graph, plan_repro
+
+    repo = Repo()
+    return repo, plan_repro(get_active_graph(repo.index.graph), repo.stage.collect("dvc.yaml"))
+
+
+def check(repo: Any, stages: list[Any]) -> None:
+    """What `dvc repro` does for stages that are up to date."""
+    with repo.lock:
+        assert not any(stage.changed() for stage in stages), "they have just been run"
+
+
+def grow_lock(cells: int) -> None:
+    """Give every cell entries in dvc.lock like those of the first."""
+    lock = Path("dvc.lock")
+    known = yaml.safe_load(lock.read_text())["stages"]
+    first = yaml.safe_dump({name: entry for name, entry in known.items() if name.endswith("@lstm-00000")})
+    text = "".join(first.replace("lstm-00000", f"lstm-{number:05d}") for number in range(cells))
+    lock.write_text("schema: '2.0'\nstages:\n" + textwrap.indent(text, "  "))
+
+
+def write_lock(repo: Any, stages: list[Any]) -> None:
+    """Record one stage once more."""
+    with repo.lock, repo.scm_context(quiet=True):
+        record = LockFile(stages)
+        record.add(stages[0])
+        record.write()
+
+
+def seconds(action: Callable[..., object], *arguments: Any) -> float:
+    """How long an action takes."""
+    begin = time.perf_counter()
+    action(*arguments)
+    return time.perf_counter() - begin
+
+
+def command(module: str) -> None:
+    """Run a stage on the repository that this process is in."""
+    subprocess.run([sys.executable, "-m", module, "."], check=True, stdout=subprocess.DEVNULL)
+
+
+@contextlib.contextmanager
+def elsewhere() -> Iterator[Path]:
+    """A temporary git and DVC repository as working folder."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        subprocess.run(["git", "init", "-q"], check=True)
+        subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], check=True)
+        yield Path(folder)
+
+
+def measure(cells: int, jobs: int) -> dict[str, float]:
+    """All figures for a number of cells: seconds, and MB."""
+    with elsewhere() as folder, contextlib.redirect_stdout(io.StringIO()):
+        build(folder, cells)
+        found = {"plan, s": seconds(plan)}
+        targets = [f"evaluate-run@lstm-{number:05d}" for number in range(SAMPLE)]
+        whole = seconds(reproduce, Path(), jobs, targets)  # a plan, the run, a plan and the check
+        repo, stages = plan()
+        sample = [stage for stage in stages if int(stage.name[-5:]) < SAMPLE]
+        found["check, s per cell"] = seconds(check, repo, sample) / SAMPLE
+        found["run, s per cell"] = max(0.0, whole - 2 * found["plan, s"]) / SAMPLE - found["check, s per cell"]
+        grow_lock(cells)
+        found["write dvc.lock, s"] = seconds(write_lock, repo, stages)
+        every = found["run, s per cell"] * cells
+        checks, writes = found["check, s per cell"] * cells, 2 * found["write dvc.lock, s"]
+        found["run all, side by side (reckoned), s"] = 2 * found["plan, s"] + every / (1 - SHARE) + writes + checks
+        found["run all, dvc repro (reckoned), s"] = found["plan, s"] + every + found["write dvc.lock, s"] * cells
+        shutil.copytree("made/results", "results", dirs_exist_ok=True)
+        found |= {f"{name}, s": seconds(command, f"stages.{name}") for name in ("compare", "report")}
+        for name in ("params.yaml", "dvc.lock", "reports/report.html"):
+            found[f"{Path(name).name}, MB"] = Path(name).stat().st_size / 1e6
+    found["memory of the driver so far, MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    return found
+
+
+def predicted(sizes: list[int], values: list[float], target: int) -> float:
+    """A power law through the last two sizes, at ``target``."""
+    (small, large), (before, after) = sizes[-2:], values[-2:]
+    power = math.log(max(after, 1e-9) / max(before, 1e-9)) / math.log(large / small)
+    return after * (target / large) ** power
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cells", type=int, nargs="+", default=[60, 300, 1000])
+    parser.add_argument("--jobs", type=int, default=2)
+    arguments = parser.parse_args()
+    sizes = sorted(arguments.cells)
+    found = [measure(cells, arguments.jobs) for cells in sizes]
+    table = Table(title=f"Overhead by number of cells, two stages each; {os.cpu_count()} cores")
+    several = len(sizes) > 1
+    for column in ("", *(f"{cells:,} cells" for cells in sizes), *([f"{PREDICTED:,}, reckoned"] if several else [])):
+        table.add_column(column, justify="right" if column else "left")
+    for name in found[0]:
+        values = [row[name] for row in found]
+        values += [predicted(sizes, values, PREDICTED)] if several else []
+        table.add_row(name, *(f"{value:,.2f}" for value in values))
+    Console(width=120).print(table)
+
+
+if __name__ == "__main__":
+    main()
