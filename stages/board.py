@@ -49,8 +49,8 @@ class Board:
 
     def begin(self, name: str) -> None:
         """The command of stage ``name`` has started."""
-        self.began[name] = time.monotonic()
         self.tails[name] = deque(maxlen=TAIL_LINES)
+        self.began[name] = time.monotonic()
         if not self.terminal:
             self.say(f"{name}: started")
 
@@ -79,7 +79,7 @@ class Board:
 
     def last(self, name: str) -> str:
         """The last line that a running stage printed, empty if there is none."""
-        return next((text for text in reversed(self.tails[name]) if text), "")
+        return next((text for text in reversed(self.tails.get(name, ())) if text), "")
 
     def _end(self, name: str) -> deque[str]:
         self.ended += 1
@@ -96,9 +96,10 @@ class Board:
         rows = Table.grid(padding=(0, 2))
         for ratio, style in ((None, "bold"), (None, ""), (1, "dim")):
             rows.add_column(no_wrap=True, overflow="ellipsis", ratio=ratio, style=style)
-        for name in list(self.began):
-            rows.add_row(Text(name), duration(self.seconds(name)), Text(self.last(name).removeprefix(f"{name}: ")))
+        now = time.monotonic()
+        for name, began in list(self.began.items()):  # rich draws in a thread of its own
+            rows.add_row(Text(name), duration(now - began), Text(self.last(name).removeprefix(f"{name}: ")))
         count = Table.grid(padding=(0, 2))
-        spent = duration(time.monotonic() - self.start)
+        spent = duration(now - self.start)
         count.add_row(ProgressBar(self.total, self.ended, width=40), f"{self.ended}/{self.total} stages, {spent}")
         return Group(rows, count)
