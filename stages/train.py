@@ -8,7 +8,8 @@ epoch and label), timing.csv (seconds and, where a counter measured it, joules) 
 the machine). KEY is the name of a run of
 HOME/params.yaml, or DATASET-ARCHITECTURE-DEPTH, a cell of the recurnets grid. For a study every cell's files lie in
 runs/studies/<study>/weights/<cell>/ and results/studies/<study>/training/<cell>/. An interrupted run continues from its
-last checkpoint, half a minute of work ago at most, and ends as if it had not been interrupted.
+last checkpoint, half a minute of work ago at most (RECURNETS_CHECKPOINT_SECONDS in the environment says otherwise), and
+ends as if it had not been interrupted.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from stages.progress import Progress
 from stages.provenance import code_digest
 from stages.weights import save_weights
 
-CHECKPOINT_SECONDS = 30.0
+CHECKPOINT_SECONDS = float(os.environ.get("RECURNETS_CHECKPOINT_SECONDS", "30"))
 
 
 def run(cells: Sequence[Cell], compute: Compute, layout: Layout) -> None:

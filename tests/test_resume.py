@@ -27,7 +27,6 @@ from contextlib import contextmanager
 from stages import checkpoint, progress, train
 from stages.errors import run_stage
 
-train.CHECKPOINT_SECONDS = 0.0
 where, count = sys.argv.pop(1), int(sys.argv.pop(1))
 seen = 0
 
@@ -113,7 +112,7 @@ def outputs(home: Path) -> dict[str, bytes]:
 
 def start(home: Path, where: str, count: int = 0) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", PROGRAM, where, str(count), str(home), KEY]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "RECURNETS_CHECKPOINT_SECONDS": "0"}
     return subprocess.Popen(
         command, cwd=REPOSITORY, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
