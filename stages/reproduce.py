@@ -234,7 +234,7 @@ def main() -> None:
     parser.add_argument("home", type=Path, help="folder with dvc.yaml: . or full")
     parser.add_argument("--jobs", type=positive, required=True, help="how many stages run side by side")
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="a stage, say 'train@mnist-*' (default: all)")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()  # targets may follow --jobs
     signal.signal(signal.SIGINT, signal.default_int_handler)  # also behind a shell's &, for the commands inherit it
     for number in (signal.SIGTERM, signal.SIGHUP):  # end as tidily; nohup's wish is respected
         if signal.getsignal(number) != signal.SIG_IGN:
