@@ -16,7 +16,8 @@ all of them, and what all would take is reckoned. Times are processor time, so t
 - *run all, dvc repro*: plan and cells; dvc.lock is written after each of the stages, on average half of it;
 - *compare*, *report*: the two commands, on results of all cells.
 
-The last column reckons 10,000 cells, by a power law through the last two sizes. Five minutes with the default sizes.
+The last column reckons 10,000 cells, by a power law through the last two sizes. With the default sizes about
+six minutes of processor time, and twenty thousand small files.
 """
 
 from __future__ import annotations
@@ -164,7 +165,8 @@ def measure(cells: int, jobs: int) -> dict[str, float]:
         checks, writes = found["check, s per cell"] * cells, 2 * found["write dvc.lock, s"]
         found["run all, side by side (reckoned), s"] = 2 * found["plan, s"] + every / (1 - SHARE) + writes + checks
         found["run all, dvc repro (reckoned), s"] = found["plan, s"] + every + found["write dvc.lock, s"] * cells
-        shutil.copytree("made/results", "results", dirs_exist_ok=True)
+        shutil.rmtree("results/runs")
+        Path("made/results/runs").rename("results/runs")
         found |= {f"{name}, s": command(f"stages.{name}") for name in ("compare", "report")}
         for name in ("params.yaml", "dvc.lock", "reports/report.html"):
             found[f"{Path(name).name}, MB"] = Path(name).stat().st_size / 1e6
