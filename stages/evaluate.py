@@ -2,8 +2,8 @@
 
     python -m stages.evaluate HOME KEY
 
-writes runs/<key>/predictions/seed-<n>.csv (index, true, predicted, probability of the predicted class), and under
-results/runs/<key>/ metrics.json, per_class.csv, confusion.csv, predicted.csv, calibration.csv, iterations.csv and
+writes runs/<key>/predictions/seed-<n>.csv (index, true, predicted, probability of the predicted class) with
+predictions.json (the SHA-256 of each), and under results/runs/<key>/ metrics.json, per_class.csv, confusion.csv, predicted.csv, calibration.csv, iterations.csv and
 latency.json. Of a study the files of its cells lie in results/studies/<study>/evaluation/<cell>/.
 
 predicted.csv has a row per test image: its label, and what every seed predicts; it stays in git, so that runs can be
@@ -38,7 +38,7 @@ from stages.batches import Images, load_images, ordered_batches
 from stages.calibration import RELIABILITY_COLUMNS, calibration
 from stages.device import choose_device, describe, keep_freed_memory
 from stages.errors import StageError, run_stage
-from stages.files import atomic_folder, write_json, write_text
+from stages.files import atomic_folder, write_digests, write_json, write_text
 from stages.inference import Measured, measure
 from stages.layout import Layout
 from stages.metrics import per_class, summary
@@ -80,6 +80,7 @@ def evaluate_cell(cell: Cell, compute: Compute, layout: Layout) -> None:
             tables["iterations"].append(_iterations(seed, model, images, cell.recipe.test_batch_size))
             predicted[f"seed-{seed}"] = measured.logits.argmax(dim=1).numpy()
             write_text(predictions / f"seed-{seed}.csv", _predictions(measured.logits, images.labels.cpu()))
+        write_digests(predictions / "predictions.json", predictions.glob("*.csv"))
     results = layout.evaluation(cell)
     about = {"key": cell.key, "classes": len(split.classes), **_size(model, images)}
     write_json(results / "metrics.json", {**about, "seeds": scores})

@@ -8,7 +8,7 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -114,6 +114,11 @@ def sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_digests(target: Path, files: Iterable[Path]) -> None:
+    """Write the SHA-256 of ``files`` by their names, as JSON."""
+    write_json(target, {"sha256": {path.name: sha256(path) for path in sorted(files)}})
 
 
 def sha256_of(value: object) -> str:

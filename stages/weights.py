@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from stages.errors import StageError
-from stages.files import atomic_folder, read_json, sha256, write_json
+from stages.files import atomic_folder, read_json, sha256, write_digests
 
 
 def save_weights(folder: Path, models: Mapping[int, nn.Module]) -> None:
@@ -20,8 +20,7 @@ def save_weights(folder: Path, models: Mapping[int, nn.Module]) -> None:
             tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
             # Written by Python, whose errors say what the disk lacks.
             (temporary / f"seed-{seed}.safetensors").write_bytes(save(tensors))
-        digests = {path.name: sha256(path) for path in sorted(temporary.glob("*.safetensors"))}
-        write_json(temporary / "weights.json", {"sha256": digests})
+        write_digests(temporary / "weights.json", temporary.glob("*.safetensors"))
 
 
 def load_weights(folder: Path, seed: int) -> dict[str, Tensor]:

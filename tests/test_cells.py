@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -76,7 +77,10 @@ def test_evaluation_agrees_with_the_last_epoch_and_with_its_own_predictions(trai
         last = curves[curves.seed == scores["seed"]].iloc[-1]
         assert scores["accuracy"] == last.test_accuracy
         assert scores["loss"] == pytest.approx(last.test_loss, abs=1e-6)
-        predicted = pd.read_csv(trained.predictions(CELL) / f"seed-{scores['seed']}.csv")
+        path = trained.predictions(CELL) / f"seed-{scores['seed']}.csv"
+        digests = json.loads((trained.predictions(CELL) / "predictions.json").read_text())["sha256"]
+        assert digests[path.name] == hashlib.sha256(path.read_bytes()).hexdigest()
+        predicted = pd.read_csv(path)
         assert scores["accuracy"] == accuracy_score(predicted.true, predicted.predicted)
         f1 = f1_score(predicted.true, predicted.predicted, average="weighted", zero_division=0)
         assert scores["f1_weighted"] == pytest.approx(f1, abs=1e-12)
