@@ -3,8 +3,9 @@
     python -m stages.evaluate HOME KEY
 
 writes runs/<key>/predictions/seed-<n>.csv (index, true, predicted, probability of the predicted class) with
-predictions.json (the SHA-256 of each), and under results/runs/<key>/ metrics.json, per_class.csv, confusion.csv, predicted.csv, calibration.csv, iterations.csv and
-latency.json. Of a study the files of its cells lie in results/studies/<study>/evaluation/<cell>/.
+predictions.json (the SHA-256 of each), and under results/runs/<key>/ metrics.json, per_class.csv, confusion.csv,
+predicted.csv, calibration.csv, iterations.csv and latency.json. Of a study the files of its cells lie in
+results/studies/<study>/evaluation/<cell>/.
 
 predicted.csv has a row per test image: its label, and what every seed predicts; it stays in git, so that runs can be
 compared image by image in any clone. iterations.csv is of networks that apply a block again and again: per seed and

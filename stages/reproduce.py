@@ -203,17 +203,22 @@ def reproduce(home: Path, jobs: int, targets: Sequence[str] = ()) -> None:
             return
     except DvcException as error:
         raise StageError(" ".join(str(error).split())) from error
-    raise StageError(summary(reproduction))
+    report(reproduction)
+    raise StageError(
+        f"{len(reproduction.failed)} of {len(reproduction.plan)} stages failed; what is done is recorded. "
+        "Correct the cause and run the same command again."
+    )
 
 
-def summary(reproduction: Reproduction) -> str:
-    """What failed and what was skipped, in words."""
+def report(reproduction: Reproduction) -> None:
+    """Print what failed and why, and what was skipped."""
     failed, skipped = reproduction.failed, reproduction.skipped
-    why = "".join(f"\n  {stage.addressing}: {reason}" for stage, reason in islice(failed.items(), 20))
-    why += f"\n  and {len(failed) - 20} more" if len(failed) > 20 else ""
-    needing = f"\nSkipped, since they need what failed: {listed(skipped)}." if skipped else ""
-    kept = "What is done is recorded; correct the cause and run the same command again."
-    return f"{len(failed)} of {len(reproduction.plan)} stages failed:{why}{needing}\n{kept}"
+    for stage, reason in islice(failed.items(), 20):
+        print(f"failed: {stage.addressing}: {reason}")
+    if len(failed) > 20:
+        print(f"failed: {len(failed) - 20} more")
+    if skipped:
+        print(f"skipped, since they need what failed: {listed(skipped)}")
 
 
 def listed(stages: Iterable[PipelineStage]) -> str:
