@@ -16,8 +16,8 @@ all of them, and what all would take is reckoned. Times are processor time, so t
 - *run all, dvc repro*: plan and cells; dvc.lock is written after each of the stages, on average half of it;
 - *compare*, *report*: the two commands, on results of all cells.
 
-The last column reckons 10,000 cells, by a power law through the last two sizes. With the default sizes about
-six minutes of processor time, and twenty thousand small files.
+The last column reckons 10,000 cells, by a power law through the last two sizes. The default sizes took twenty minutes
+on two cores that had other work, most of them making and deleting files.
 """
 
 from __future__ import annotations

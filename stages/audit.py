@@ -5,22 +5,26 @@
 Every output that is there, committed or not, must be as dvc.lock recorded it, and every object of DVC's cache as its
 name says: else each damaged file is named, and the exit status is 1. So it is if the first home's dvc.lock is not
 current; every stage that DVC would run again is then named. Of the others, whose results take days, it only says which
-were made with other parameters or other code.
+were made with other parameters, other code or other data.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from stages.errors import StageError, run_stage
+from stages.files import read_json
 from stages.integrity import Damage, damaged_objects, damaged_outputs
 from stages.layout import Layout
 from stages.params import load_params
 from stages.provenance import code_digest
 from stages.results import read_results
+
+DATA_STAGES = re.compile("(download|split)(-folder)?|subset")
 
 
 def damages(homes: Sequence[Path]) -> list[Damage]:
@@ -50,7 +54,15 @@ def outdated_results(layout: Layout) -> dict[str, str]:
     for result in results.cells:
         if result.run.code_sha256 != code_digest(result.cell.architecture):
             why[result.cell.key] = "trained with other code (models/ or the engine have changed since)"
+        about = layout.data(result.cell.dataset) / "dataset.json"
+        if about.is_file() and read_json(about)["digest"] != result.run.data_sha256:
+            why[result.cell.key] = f"trained on other data than {about.parent}"
     return why
+
+
+def outdated_data(home: Path) -> list[str]:
+    """The stages that prepare a home's data and would run again, so that the data may become others."""
+    return [name for name in stale_stages(home) if DATA_STAGES.fullmatch(name.rpartition(":")[2].partition("@")[0])]
 
 
 def audit(homes: Sequence[Path]) -> None:
@@ -70,6 +82,8 @@ def audit(homes: Sequence[Path]) -> None:
         )
         for key, why in outdated.items():
             console.print(f"  {key}: {why}")
+        if data := outdated_data(home):
+            console.print(f"  {', '.join(data)} would run again; results that need it may be of other data")
     if stale := stale_stages(first):
         raise StageError(
             f"{first / 'dvc.lock'} is stale: {', '.join(stale)} would run again; "

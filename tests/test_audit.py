@@ -43,6 +43,29 @@ def test_other_code_and_other_parameters_are_told_apart(layout: Layout) -> None:
     assert "other code" in outdated["lstm"]
 
 
+def test_results_of_other_data_than_are_there_are_told(layout: Layout) -> None:
+    cell = load_params(layout.params).cell("lstm")
+    digest = read_json(layout.training(cell) / "run.json")["data_sha256"]
+    about = layout.data(cell.dataset) / "dataset.json"
+    write_json(about, {"digest": digest})
+    assert audit.outdated_results(layout) == {}
+    write_json(about, {"digest": "0" * 64})
+    assert "trained on other data than" in audit.outdated_results(layout)["lstm"]
+
+
+def test_data_that_would_be_made_anew_is_told(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(audit, "damages", lambda _homes: [])
+    monkeypatch.setattr(
+        audit, "stale_stages", lambda home: ["full/dvc.yaml:split@mnist", "report"] if home != Path() else []
+    )
+    audit.audit([Path(), layout.home])
+    said = capsys.readouterr().out
+    assert "full/dvc.yaml:split@mnist would run again; results that need it may be of other data" in said
+    assert "report" not in said
+
+
 def test_a_stale_lock_is_an_error_that_names_its_stages(
     layout: Layout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
