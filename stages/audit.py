@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from stages.params import load_params
 from stages.provenance import code_digest
 from stages.results import read_results
 
-DATA_STAGES = re.compile("(download|split)(-folder)?|subset")
+DATA_STAGES = ("split", "split-folder", "subset")
 
 
 def damages(homes: Sequence[Path]) -> list[Damage]:
@@ -61,8 +60,11 @@ def outdated_results(layout: Layout) -> dict[str, str]:
 
 
 def outdated_data(home: Path) -> list[str]:
-    """The stages that prepare a home's data and would run again, so that the data may become others."""
-    return [name for name in stale_stages(home) if DATA_STAGES.fullmatch(name.rpartition(":")[2].partition("@")[0])]
+    """The stages that prepare the data of a home's results and would run again, so that the data may become others."""
+    layout = Layout(home)
+    used = {result.cell.dataset for result in read_results(layout, load_params(layout.params)).cells}
+    wanted = {f"{stage}@{dataset}" for stage in DATA_STAGES for dataset in used}
+    return [name for name in stale_stages(home) if name.rpartition(":")[2] in wanted]
 
 
 def audit(homes: Sequence[Path]) -> None:

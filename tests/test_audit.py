@@ -58,11 +58,13 @@ def test_data_that_would_be_made_anew_is_told(
 ) -> None:
     monkeypatch.setattr(audit, "damages", lambda _homes: [])
     monkeypatch.setattr(
-        audit, "stale_stages", lambda home: ["full/dvc.yaml:split@mnist", "report"] if home != Path() else []
+        audit,
+        "stale_stages",
+        lambda home: ["x/dvc.yaml:split@digits", "split@svhn", "report"] if home != Path() else [],
     )
     audit.audit([Path(), layout.home])
     said = capsys.readouterr().out
-    assert "full/dvc.yaml:split@mnist would run again; results that need it may be of other data" in said
+    assert "\n  x/dvc.yaml:split@digits would run again; results that need it may be of other data" in said
     assert "report" not in said
 
 
