@@ -58,6 +58,11 @@ def percent(value: str) -> str:
     return f"{100 * float(value):g}" if value else MISSING
 
 
+def share(value: str) -> str:
+    """A measured fraction in percent, to one decimal."""
+    return f"{100 * float(value):.1f}".replace("-", MINUS) if value else MISSING
+
+
 def epochs(value: str) -> str:
     """A difference in epochs, with its sign."""
     return f"{float(value):+.3g}".replace("-", MINUS) if value else MISSING
@@ -126,6 +131,6 @@ def inline(svg: str) -> Markup:
 
 
 FILTERS: tuple[Callable[..., object], ...] = (
-    fraction, measured, difference, signed, points, percent, epochs, probability, count, millions, digits, rate,
+    fraction, measured, difference, signed, points, percent, epochs, probability, count, millions, digits, rate, share,
     milliseconds, duration, energy, symbol, inline, slug,
 )  # fmt: skip
