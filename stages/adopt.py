@@ -39,7 +39,7 @@ def adopt(layout: Layout, source: Layout, params: Params, key: str) -> None:
     """
     cells = params.cells(key)
     for cell in cells:
-        _check(layout, source, cell)
+        _check(layout, source, cell, params.compute.precision)
     for cell in cells:
         with atomic_folder(layout.weights(cell)) as folder:
             shutil.copytree(source.weights(cell), folder, dirs_exist_ok=True)
@@ -48,7 +48,7 @@ def adopt(layout: Layout, source: Layout, params: Params, key: str) -> None:
                 shutil.copyfile(source.training(cell) / name, temporary)
 
 
-def _check(layout: Layout, source: Layout, cell: Cell) -> None:
+def _check(layout: Layout, source: Layout, cell: Cell, precision: str) -> None:
     key = cell.key
     for name in RESULTS:
         if not (source.training(cell) / name).is_file():
@@ -64,6 +64,12 @@ def _check(layout: Layout, source: Layout, cell: Cell) -> None:
                 f"{key} was trained with {name} {theirs.get(name)}, {layout.params} says {ours.get(name)}; "
                 "train it again with these parameters."
             )
+    found = read_json(source.training(cell) / "environment.json").get("precision", "float32")
+    if found != precision:
+        raise StageError(
+            f"{key} was trained in {found}, compute.precision of {layout.params} is {precision}; "
+            "train it again with these parameters."
+        )
     split = layout.data(cell.dataset) / "dataset.json"
     if not split.is_file():
         raise StageError(f"{split} is missing; make the split here first, with `dvc repro`.")

@@ -81,6 +81,11 @@ def flip_a_byte_of_the_weights(there: Layout) -> None:
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
 
 
+def train_in_other_precision(there: Layout) -> None:
+    path = there.training(PARAMS.cell(KEY)) / "environment.json"
+    path.write_text(path.read_text().replace("float32", "bfloat16"))
+
+
 def lose_the_curves(there: Layout) -> None:
     (there.training(PARAMS.cell(KEY)) / "curves.csv").unlink()
 
@@ -92,6 +97,7 @@ def lose_the_curves(there: Layout) -> None:
         (change_code, "trained with other code"),
         (change_data, "trained with other data"),
         (flip_a_byte_of_the_weights, "seed-0.safetensors is damaged"),
+        (train_in_other_precision, "trained in bfloat16, compute.precision of .* is float32"),
         (lose_the_curves, "curves.csv is missing"),
     ],
 )
