@@ -21,7 +21,7 @@ import torch
 from models.registry import build
 from stages.arrays import Part
 from stages.batches import load_images
-from stages.device import choose_device
+from stages.device import choose_device, keep_freed_memory
 from stages.engine import train
 from stages.params import Cell, Compute, load_params
 from stages.streams import numpy_stream
@@ -35,6 +35,7 @@ CLASSES = {"imagenet": 1000}  # of a source, where it is not 10
 def measured(cell: Cell) -> dict[str, float | str]:
     """Two training steps of ``cell`` and a batch of its test in this process."""
     device = choose_device(Compute())
+    keep_freed_memory()
     source, size = cell.split.source or cell.dataset, cell.recipe.batch_size
     side = cell.transform.resize or SIDES.get(source, 32)
     classes = CLASSES.get(source, 10) if cell.split.classes is None else max(cell.split.classes) + 1
