@@ -45,7 +45,7 @@ def run_stage(main: Callable[[], None]) -> None:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("error: interrupted; run the same command again to continue.")
-    except Exception as error:
+    except Exception as error:  # torch, NumPy and safetensors have errors of their own for a full disk or memory
         if (sentence := _lacking(error)) is None:
             raise
         sys.exit(f"error: {sentence}, then run the same command again.")
