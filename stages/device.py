@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 from pathlib import Path
 
@@ -23,6 +24,11 @@ def choose_device(compute: Compute) -> torch.device:
     tf32 = compute.precision == "tf32"
     if tf32 and device.type == "cpu":
         raise StageError("compute.precision is 'tf32', which only a GPU has; set it to 'float32' or 'bfloat16'.")
+    if device.type == "cuda":
+        # The same bits every time, by cuBLAS and by torch; an operation that has no such form says so.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.allow_tf32 = tf32
     torch.backends.cuda.matmul.allow_tf32 = tf32

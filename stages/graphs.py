@@ -16,16 +16,16 @@ WARM_UP = 3  # steps before the first recording, in which libraries choose kerne
 
 
 class Graphed:
-    """``update``, recorded once and replayed for every batch of the first one's shape; others run as they are.
+    """``update``, recorded once and replayed for every batch of full size; smaller ones run as they are.
 
     ``generators`` are those that ``update`` draws from. Python values that ``update`` reads are those of the recording,
-    so :meth:`forget` it whenever one changes. What a replay gives is overwritten by the next.
+    so :meth:`forget` it whenever one changes; recording anew takes as long as many steps. What a replay gives is
+    overwritten by the next.
     """
 
     def __init__(self, update: Callable[[Batch], tuple[Tensor, Tensor]], generators: Sequence[torch.Generator]) -> None:
         self.update, self.generators = update, generators
-        self.shape: torch.Size | None = None
-        self.warm = 0
+        self.size, self.warm = 0, 0
         self.graph: torch.cuda.CUDAGraph | None = None
 
     def forget(self) -> None:
@@ -34,8 +34,10 @@ class Graphed:
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """One step."""
-        self.shape = self.shape or batch.pixels.shape
-        if batch.pixels.shape != self.shape:
+        size = batch.pixels.numel()
+        if size > self.size:  # the first, or the first that is full where training went on with the rest of an epoch
+            self.size, self.warm, self.graph = size, 0, None
+        if size < self.size:
             return self.update(batch)
         if self.warm < WARM_UP:
             self.warm += 1

@@ -46,9 +46,10 @@ class Solo:
 
     def set_rate(self, rate: float) -> None:
         """The learning rate from the next step on."""
+        changed = any(group["lr"] != rate for group in self.optimizer.param_groups)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        if isinstance(self._run, Graphed):
+        if changed and isinstance(self._run, Graphed):
             self._run.forget()
 
     def train_mode(self) -> None:
