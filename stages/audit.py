@@ -22,6 +22,7 @@ from stages.layout import Layout
 from stages.params import load_params
 from stages.provenance import code_digest
 from stages.results import read_results
+from stages.spotcheck import read_spotchecks
 
 DATA_STAGES = ("split", "split-folder", "subset")
 
@@ -47,12 +48,13 @@ def stale_stages(home: Path) -> list[str]:
 
 def outdated_results(layout: Layout) -> dict[str, str]:
     """The results of a home that do not belong to its parameters or to this code, and why."""
-    results = read_results(layout, load_params(layout.params))
+    results, checked = read_results(layout, load_params(layout.params)), read_spotchecks(layout)
     why = dict.fromkeys(results.stale, "made with other parameters")
     why |= dict.fromkeys(results.unevaluated, "trained, but not evaluated with these seeds")
     for result in results.cells:
         if result.run.code_sha256 != code_digest(result.cell.architecture):
-            why[result.cell.key] = "trained with other code (models/ or the engine have changed since)"
+            said = checked.get(result.cell.key, "models/ or the engine have changed since")
+            why[result.cell.key] = f"trained with other code ({said})"
         about = layout.data(result.cell.dataset) / "dataset.json"
         if about.is_file() and read_json(about)["digest"] != result.run.data_sha256:
             why[result.cell.key] = f"trained on other data than {about.parent}"
