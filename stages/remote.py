@@ -86,7 +86,7 @@ def _offers_gpus(ray: Any, compute: Compute) -> bool:
 
 def bundle(cells: Sequence[Cell], layout: Layout) -> dict[str, bytes]:
     """What a node needs: the code, the parameters, and the splits of ``cells``, by their names in its folder."""
-    code = [path for folder in ("stages", "models") for path in (REPOSITORY / folder).glob("*.py")]
+    code = [path for folder in ("stages", "models") for path in (REPOSITORY / folder).rglob("*.py")]
     files = {path.relative_to(REPOSITORY).as_posix(): path for path in code}
     used = [layout.params, *(path for cell in cells for path in layout.data(cell.dataset).iterdir())]
     files |= {f"{worker.HOME}/{path.relative_to(layout.home).as_posix()}": path for path in used}

@@ -200,7 +200,7 @@ def test_a_flipped_byte_of_the_weights_own_digests_is_one_sentence(trained: Layo
 def nodes(*folders: str) -> Iterator[tuple[str, ast.AST]]:
     """The syntax of the program, by file."""
     for folder in folders:
-        for path in REPOSITORY.glob(f"{folder}/*.py"):
+        for path in REPOSITORY.glob(f"{folder}/**/*.py"):
             yield from ((path.name, node) for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
 
 
