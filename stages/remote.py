@@ -3,7 +3,8 @@
     RAY_ADDRESS=auto dvc repro        (or make reproduce JOBS=16, or python -m stages.train HOME KEY)
 
 on a machine of the cluster. Nodes share no files with it. A node's checkpoints come back as they are made, to the same
-place as those of a local run; when the node dies, another one goes on from the last of them.
+place as those of a local run; when the node dies, another one goes on from the last of them. Ctrl-C ends the training
+there, too, and the next run goes on from the last checkpoint that came back.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from stages.params import Cell, Compute, load_params
 
 ATTEMPTS = 3  # in a row without a new checkpoint
 PATIENCE_SECONDS = 10.0
+GRACE_SECONDS = 5.0  # for a task that is cancelled
 REPOSITORY = Path(__file__).parent.parent
 
 
@@ -40,27 +42,17 @@ def train_on_ray(cells: Sequence[Cell], compute: Compute, layout: Layout) -> Non
     ray.cloudpickle.register_pickle_by_value(worker)
     task = ray.remote(worker.train).options(num_cpus=share.cpus, num_gpus=gpus, max_retries=0, num_returns="streaming")
     files = ray.put(bundle(cells, layout))
-    remaining = ATTEMPTS
-    while remaining:
+    in_vain = 0
+    while in_vain < ATTEMPTS:
         attempt = Attempt(key, layout)
-        generator = task.remote(files, saved(cells, layout), key, gpus > 0)
-        try:
-            if not ray.wait([generator], timeout=PATIENCE_SECONDS)[0]:
-                print(f"{key}: waits for a node with {share.cpus:g} CPU and {gpus:g} GPU to spare", flush=True)
-            for reference in generator:
-                attempt.take(*ray.get(reference))
-            status, lost = attempt.status, f"its process was killed by signal {-attempt.status}"
-        except ray.exceptions.RayTaskError as error:
-            raise StageError(f"{key}: on {attempt.node}: {error.cause}.") from None
-        except ray.exceptions.RayError as error:
-            status, lost = -1, f"lost ({type(error).__name__})"
-        if status == 0:
+        lost = attempt.run(ray, task.remote(files, saved(cells, layout), key, gpus > 0))
+        if attempt.status == 0:
             return put_in_place(attempt.outputs, cells, layout)
-        if status > 0:
-            raise StageError(f"{key}: training on {attempt.node} failed with exit status {status}; see above.")
-        remaining = ATTEMPTS if attempt.checkpoints else remaining - 1
-        print(f"{key}: {attempt.node}: {lost}; {continuation(cells, layout)}", flush=True)
-    raise StageError(f"{key}: {ATTEMPTS} nodes in a row were lost before a checkpoint; see why, then run it again.")
+        in_vain = 0 if attempt.checkpoints else in_vain + 1
+        print(f"{key}: {attempt.node}: {lost}; {continuation(cells, layout, in_vain)}", flush=True)
+    raise StageError(
+        f"{key}: {ATTEMPTS} nodes in a row were lost before a new checkpoint; see why, then run the same command again."
+    )
 
 
 def connect() -> Any:
@@ -99,9 +91,12 @@ def saved(cells: Sequence[Cell], layout: Layout) -> dict[str, bytes]:
     return {path.relative_to(layout.home).as_posix(): path.read_bytes() for path in paths}
 
 
-def continuation(cells: Sequence[Cell], layout: Layout) -> str:
-    """What another node can do."""
-    return "another node goes on from the last checkpoint" if saved(cells, layout) else "another node starts anew"
+def continuation(cells: Sequence[Cell], layout: Layout, in_vain: int) -> str:
+    """What follows after ``in_vain`` nodes in a row were lost without a new checkpoint."""
+    if in_vain == ATTEMPTS:
+        return "no other node is tried"
+    start = "goes on from the last checkpoint" if saved(cells, layout) else "starts anew"
+    return f"another node {start}" + (f" ({in_vain} of {ATTEMPTS} lost without a new checkpoint)" if in_vain else "")
 
 
 class Attempt:
@@ -109,8 +104,30 @@ class Attempt:
 
     def __init__(self, key: str, layout: Layout) -> None:
         self.key, self.layout = key, layout
-        self.node, self.checkpoints, self.status = "a node", 0, -1
+        self.node, self.checkpoints, self.status = "no node yet", 0, -1
         self.outputs: Mapping[str, bytes] = {}
+
+    def run(self, ray: Any, task: Any) -> str:
+        """Take what ``task`` yields, to its end; says how it was lost, if it was.
+
+        A :class:`StageError` says that the training failed by itself. Whatever ends this ends the task.
+        """
+        try:
+            if not ray.wait([task], timeout=PATIENCE_SECONDS)[0]:
+                print(f"{self.key}: no node of the cluster has begun with it yet", flush=True)
+            for reference in task:
+                self.take(*ray.get(reference))
+        except ray.exceptions.RayTaskError as error:
+            raise StageError(f"{self.key}: on {self.node}: {error.cause}.") from None
+        except ray.exceptions.RayError as error:
+            return f"lost ({type(error).__name__})"
+        except BaseException:  # Ctrl-C, or a full disk here
+            ray.cancel(task)
+            ray.wait([task.completed()], timeout=GRACE_SECONDS)
+            raise
+        if self.status > 0:
+            raise StageError(f"{self.key}: training on {self.node} failed with exit status {self.status}; see above.")
+        return f"its process was killed by signal {-self.status}"
 
     def take(self, kind: str, *values: Any) -> None:
         """One of the items that :func:`stages.worker.train` yields."""

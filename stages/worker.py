@@ -1,6 +1,8 @@
-"""The part of a remote training that runs on the cluster's node. It arrives by value: nothing here imports the project.
+"""The part of a remote training that runs on the cluster's node.
 
-A node needs the packages of requirements.lock and the same Python; code, parameters and data come with the task.
+A node needs the packages of requirements.lock and the same Python; code, parameters and data come with the task. The
+task is :func:`train`, which arrives by value: it imports nothing of the project. In the folder that it makes it starts
+`python -m stages.worker HOME KEY`, which does the work.
 """
 
 from __future__ import annotations
@@ -42,37 +44,47 @@ def train(
         seen: dict[Path, tuple[int, int]] = {}
         deque(_new_checkpoints(home, seen), maxlen=0)  # those are known where they came from
         process = _start(folder, key, gpu)
-        lines: SimpleQueue[str | None] = SimpleQueue()
-        Thread(target=_read, args=(process, lines), daemon=True).start()
-        running = True
-        while running:
-            try:
-                line = lines.get(timeout=POLL_SECONDS)
-            except Empty:
-                line = ""
-            running = line is not None
-            if line:
-                yield "line", line
-            for name, content in _new_checkpoints(home, seen):
-                yield "checkpoint", name, content
-        yield "ended", process.wait(), _outputs(home)
+        try:
+            for line in _lines(process):
+                if line:
+                    yield "line", line
+                for name, content in _new_checkpoints(home, seen):
+                    yield "checkpoint", name, content
+            yield "ended", process.wait(), _outputs(home)
+        finally:  # the driver was interrupted and cancels the task
+            process.kill()
+            process.wait()
 
 
 def _start(folder: str, key: str, gpu: bool) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "PYTHONPATH")}
     if not gpu:
         environment["CUDA_VISIBLE_DEVICES"] = ""
-    command = [sys.executable, "-m", "stages.train", HOME, key]
+    command = [sys.executable, "-m", "stages.worker", HOME, key]
     return subprocess.Popen(
         command,
         cwd=folder,
         env=environment,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         errors="replace",
     )
+
+
+def _lines(process: subprocess.Popen[str]) -> Iterator[str]:
+    """What it prints; an empty line where it prints nothing for a while."""
+    lines: SimpleQueue[str | None] = SimpleQueue()
+    Thread(target=_read, args=(process, lines), daemon=True).start()
+    while True:
+        try:
+            line = lines.get(timeout=POLL_SECONDS)
+        except Empty:
+            line = ""
+        if line is None:
+            return
+        yield line
 
 
 def _read(process: subprocess.Popen[str], lines: SimpleQueue[str | None]) -> None:
@@ -97,3 +109,23 @@ def _new_checkpoints(home: Path, seen: dict[Path, tuple[int, int]]) -> Iterator[
 def _outputs(home: Path) -> dict[str, bytes]:
     paths = [path for part in ("runs", "results") for path in (home / part).rglob("*") if path.is_file()]
     return {path.relative_to(home).as_posix(): path.read_bytes() for path in paths}
+
+
+def _end_with_the_task() -> None:
+    """Wait for the end of our input, which the task's process holds open as long as it lives, and end at once."""
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
+
+
+def main() -> None:
+    """The training's process: that of :mod:`stages.train`, but for its end when Ray kills the task."""
+    from stages import train
+
+    Thread(target=_end_with_the_task, daemon=True).start()
+    train.main()
+
+
+if __name__ == "__main__":
+    from stages.errors import run_stage
+
+    run_stage(main)
