@@ -31,7 +31,7 @@ from stages.relations import (
     COMPARISON_COLUMNS,
     GRID_COLUMNS,
     ITERATION_COLUMNS,
-    RELIABILITY_ROWS,
+    RELIABILITY_COLUMNS,
     SWEEP_COLUMNS,
     comparison_rows,
     grid_rows,
@@ -71,7 +71,7 @@ def write_tables(beside: Beside, folder: Path) -> None:
         "headline": (beside.headline(), HEADLINE_COLUMNS),
         "statements": (statement_rows(beside), STATEMENT_COLUMNS),
         "cells": (beside.cells(), CELL_COLUMNS),
-        "reliability": (reliability_rows(beside), RELIABILITY_ROWS),
+        "reliability": (reliability_rows(beside), RELIABILITY_COLUMNS),
         "recipe_differences": (beside.recipe_differences(), DIFFERENCE_COLUMNS),
     }
     for comparison in beside.paper.comparisons:

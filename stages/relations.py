@@ -17,7 +17,7 @@ COMPARISON_COLUMNS = (
 )  # fmt: skip
 SWEEP_COLUMNS = ("point", "run", "scale", "seeds", "labels_accuracy", "test_accuracy", "test_f1_macro")
 GRID_COLUMNS = ("key", "row", "column", "scale", "seeds", "parameters", "macs", "test_accuracy")
-RELIABILITY_ROWS = ("key", "title", "dataset", "scale", "bin", "images", "confidence", "accuracy")
+RELIABILITY_COLUMNS = ("key", "title", "dataset", "scale", "bin", "images", "confidence", "accuracy")
 ITERATION_COLUMNS = ("key", "title", "dataset", "scale", "trained", "iterations", "test_accuracy", "state_change")
 
 
@@ -98,7 +98,7 @@ def iteration_rows(beside: Beside, wanted: Iterations) -> list[Row]:
 
 
 def reliability_rows(beside: Beside) -> list[Row]:
-    """Reliability diagrams, the seeds of a run together; columns :data:`RELIABILITY_ROWS`."""
+    """Reliability diagrams, the seeds of a run together; columns :data:`RELIABILITY_COLUMNS`."""
     rows: list[Row] = []
     for key, result in beside.ours.items():
         about = {

@@ -28,7 +28,7 @@ from stages.plots import (
     draw_scatter,
     draw_sweep,
 )
-from stages.relations import COMPARISON_COLUMNS, GRID_COLUMNS, ITERATION_COLUMNS, RELIABILITY_ROWS, SWEEP_COLUMNS
+from stages.relations import COMPARISON_COLUMNS, GRID_COLUMNS, ITERATION_COLUMNS, RELIABILITY_COLUMNS, SWEEP_COLUMNS
 from stages.tables import Row, read_rows
 
 FEW = 12  # runs that a legend names one by one; more are named by their dataset and architecture
@@ -149,7 +149,7 @@ class Tabled:
 
     def reliability(self) -> list[FigureView]:
         """Reliability diagrams, datasets apart: the document's runs first, as many as can be told apart."""
-        every, sources = self._rows("reliability", RELIABILITY_ROWS)
+        every, sources = self._rows("reliability", RELIABILITY_COLUMNS)
         views = []
         for dataset in dict.fromkeys(row["dataset"] for row in every):
             keys = list(dict.fromkeys(row["key"] for row in every if row["dataset"] == dataset))

@@ -1,4 +1,4 @@
-"""The training engine: the recipe's values, a naive loop as oracle, determinism and continuation."""
+"""The training engine: a naive loop as oracle, losses, curves and objectives."""
 
 from __future__ import annotations
 
@@ -15,59 +15,23 @@ from sklearn.utils.class_weight import compute_class_weight
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.registry import build
-from stages.arrays import read_split
-from stages.batches import Batch, Images, load_images, ordered_batches, training_batches
+from stages.batches import Batch, Images, ordered_batches, training_batches
 from stages.draws import Draws
-from stages.engine import History, Hooks, measure, train
-from stages.errors import StageError
-from stages.layout import Layout
-from stages.params import Compute, load_params
-from stages.recipe import Adam, Constant, Cosine, Recipe, Sgd, Steps, learning_rate
+from stages.engine import measure, train
+from stages.params import Compute
+from stages.recipe import Adam, Recipe, Sgd, Steps, learning_rate
 from stages.streams import stream_seed
-from tests.small import REPOSITORY, small_cell, write_split
-
-CELL = small_cell()
+from tests.training import CELL, few_images, identical, make, run
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> tuple[Images, Images]:
-    layout = Layout(tmp_path)
-    write_split(layout)
-    split = read_split(layout.data("digits"))
-    train_images, test_images = (
-        load_images(part, CELL.transform, torch.device("cpu"), training=training, noise_seed=0)
-        for part, training in ((split.train(0), True), (split.test, False))
-    )
-    return train_images, test_images
-
-
-def make() -> nn.Module:
-    return build(CELL.architecture, 1, 10, CELL.options)
-
-
-def run(data: tuple[Images, Images], **options: Any) -> tuple[nn.Module, History]:
-    return train(make, *data, CELL.recipe, 0, classes=10, **options)
+    return few_images(tmp_path)
 
 
 def drawing(epoch: int, step: int) -> Draws:
     """What a step of seed 0 draws from."""
     return Draws([torch.Generator().manual_seed(stream_seed("step", 0, epoch, step))], channels_last=True)
-
-
-def identical(one: nn.Module, other: nn.Module) -> bool:
-    mine, theirs = one.state_dict(), other.state_dict()
-    return all(torch.equal(value, theirs[name]) for name, value in mine.items())
-
-
-def test_learning_rates_are_those_of_the_authors_code() -> None:
-    recipe = load_params(REPOSITORY / "full" / "params.yaml").recurnets.recipe
-    rates = [
-        learning_rate(recipe.schedule, recipe.optimizer.lr, epoch, recipe.epochs) for epoch in range(recipe.epochs)
-    ]
-    assert rates[:4] == pytest.approx([0.00181269, 0.00329680, 0.00451188, 0.00550671], abs=5e-9)
-    for span, rate in (((4, 50), 1e-2), ((50, 100), 1e-3), ((100, 150), 1e-4), ((150, 200), 1e-5)):
-        assert rates[slice(*span)] == pytest.approx([rate] * (span[1] - span[0]), rel=1e-12)
 
 
 def test_an_epoch_equals_a_naive_loop(data: tuple[Images, Images]) -> None:
@@ -125,29 +89,6 @@ def test_adam_and_a_step_schedule_equal_torchs_own(data: tuple[Images, Images]) 
     assert [row["learning_rate"] for row in history.curves] == pytest.approx(rates, rel=1e-12)
     for name, value in model.state_dict().items():
         torch.testing.assert_close(ours.state_dict()[name], value, rtol=1e-5, atol=1e-6)
-
-
-def test_the_documents_steps_are_those_of_step_lr_over_a_hundred_epochs() -> None:
-    recipe = load_params(REPOSITORY / "full" / "params.yaml").recipes["mnist-rnn"]
-    weight = nn.Parameter(torch.zeros(1))
-    optimizer = torch.optim.Adam([weight], lr=1e-3)
-    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 10, 0.8)
-    for epoch in range(recipe.epochs):
-        ours = learning_rate(recipe.schedule, recipe.optimizer.lr, epoch, recipe.epochs)
-        assert ours == pytest.approx(scheduler.get_last_lr()[0], rel=1e-12)
-        optimizer.step()
-        scheduler.step()
-
-
-def test_a_cosine_falls_from_the_base_rate_as_torchs_own() -> None:
-    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
-    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=60)
-    for epoch in range(60):
-        ours = learning_rate(Cosine(name="cosine"), 0.1, epoch, 60)
-        assert ours == pytest.approx(scheduler.get_last_lr()[0], rel=1e-9)
-        optimizer.step()
-        scheduler.step()
-    assert {learning_rate(Constant(name="constant"), 0.3, epoch, 9) for epoch in range(9)} == {0.3}
 
 
 class EveryStep(nn.Module):
@@ -260,71 +201,3 @@ def test_every_objective_and_sampling_changes_the_weights(data: tuple[Images, Im
     changed, history = train(make, *data, recipe, 0, classes=10)
     assert not identical(changed, run(data)[0])
     assert all(math.isfinite(row["train_loss"]) for row in history.curves)
-
-
-def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(data: tuple[Images, Images]) -> None:
-    (one, first), (two, second) = run(data), run(data)
-    assert identical(one, two)
-    assert first.curves == second.curves
-    other, _ = train(make, *data, CELL.recipe, 1, classes=10)
-    assert not identical(one, other)
-
-
-class KilledError(Exception):
-    """A run that ends here."""
-
-
-def killed_after(steps: int, target: Path) -> Hooks:
-    """Save the state after every step, and end after so many."""
-    saved = []
-
-    def save(state: dict[str, Any]) -> None:
-        torch.save(state, target)
-        saved.append(state["step"])
-
-    def step() -> None:
-        if len(saved) == steps:
-            raise KilledError
-
-    return Hooks(step=step, due=lambda: True, save=save)
-
-
-@pytest.mark.parametrize("stops", [(1,), (3,), (5,), (2, 1, 4)])
-def test_a_continued_run_ends_bit_for_bit_like_an_uninterrupted_one(
-    data: tuple[Images, Images], tmp_path: Path, stops: tuple[int, ...]
-) -> None:
-    """Stopped after that many steps, of which an epoch has 3; several times, too."""
-    whole, history = run(data)
-    target, resume = tmp_path / "state.pt", None
-    for steps in stops:
-        with pytest.raises(KilledError):
-            run(data, resume=resume, hooks=killed_after(steps, target))
-        resume = torch.load(target, weights_only=True)
-        torch.manual_seed(123)  # another process has another global state
-    assert resume is not None
-    assert resume["epoch"] * 3 + resume["step"] == sum(stops)
-    continued, joined = run(data, resume=resume)
-    assert identical(whole, continued)
-    assert joined.curves == history.curves
-    assert joined.class_curves == history.class_curves
-
-
-def test_training_leaves_the_global_random_state_alone(data: tuple[Images, Images]) -> None:
-    before = torch.get_rng_state()
-    run(data)
-    assert torch.equal(before, torch.get_rng_state())
-
-
-def test_a_loss_that_is_not_finite_stops_with_seed_and_epoch(data: tuple[Images, Images]) -> None:
-    def broken() -> nn.Module:
-        model = make()
-        nn.init.constant_(next(model.parameters()), float("nan"))
-        return model
-
-    with pytest.raises(StageError, match="the training loss of seed 0 is nan in epoch 0, step 0;"):
-        train(broken, *data, CELL.recipe, 0, classes=10)
-
-
-def test_too_few_images_for_a_batch_are_named(data: tuple[Images, Images]) -> None:
-    with pytest.raises(StageError, match="50 training images do not fill one batch of 64"):
-        train(make, *data, CELL.recipe.model_copy(update={"batch_size": 64}), 0, classes=10)
