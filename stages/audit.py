@@ -33,7 +33,7 @@ def damages(homes: Sequence[Path]) -> list[Damage]:
 
     with Repo() as repo:
         cache = Path(os.path.relpath(repo.cache.local.path))
-    return [*damaged_objects(cache), *(damage for home in homes for damage in damaged_outputs(home, cache))]
+    return [*damaged_objects(cache, homes), *(damage for home in homes for damage in damaged_outputs(home, cache))]
 
 
 def stale_stages(home: Path) -> list[str]:
@@ -77,7 +77,9 @@ def audit(homes: Sequence[Path]) -> None:
     if found := damages(homes):
         for damage in found:
             console.print(str(damage))
-        raise StageError(f"{len(found)} files are not as they were recorded, {found[0].path} first; restore them.")
+        raise StageError(
+            f"{len(found)} files are not as they were recorded, {found[0].path} first; run the commands above."
+        )
     first, *others = homes
     for home in others:
         outdated = outdated_results(Layout(home))

@@ -11,7 +11,7 @@ import io
 import json
 import subprocess
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,12 +48,29 @@ def damaged_outputs(home: Path, cache: Path) -> list[Damage]:
     ]
 
 
-def damaged_objects(cache: Path) -> list[Damage]:
-    """The objects of DVC's cache whose content is not what their name says."""
-    remedy = "delete it; `dvc repro` makes it again and `dvc pull` fetches it"
+def damaged_objects(cache: Path, homes: Sequence[Path]) -> list[Damage]:
+    """The objects of DVC's cache whose content is not what their name says; ``homes``: where copies of them may be."""
     paths = sorted(path for path in cache.glob("??/*") if path.is_file())
-    named = ((path, (path.parent.name + path.name).removesuffix(".dir"), _md5(path.read_bytes())) for path in paths)
-    return [Damage(path, expected, found, remedy) for path, expected, found in named if found != expected]
+    named = [(path, (path.parent.name + path.name).removesuffix(".dir"), _md5(path.read_bytes())) for path in paths]
+    damaged = [(path, expected, found) for path, expected, found in named if found != expected]
+    copies = _copies(homes) if damaged else {}
+    return [
+        Damage(
+            path,
+            expected,
+            found,
+            f"restore it with `cp -f {copies[expected]} {path}`"
+            if expected in copies
+            else f"remove it with `rm -f {path}`; then `dvc pull` fetches it or `dvc repro` makes it again",
+        )
+        for path, expected, found in damaged
+    ]
+
+
+def _copies(homes: Sequence[Path]) -> dict[str, Path]:
+    """The files of all outputs that are there, by their MD5."""
+    outputs = [path for home in homes for path in recorded(home / "dvc.lock") if path.exists()]
+    return {md5: path / name for path in outputs for name, md5 in present(path).items()}
 
 
 def recorded(lock: Path) -> dict[Path, str]:
@@ -83,18 +100,36 @@ def _compare(path: Path, expected: str, files: Files, cache: Path, lock: Path) -
                 if (wanted := known.get(name, NONE)) != (found := files.get(name, NONE)):
                     yield Damage(path / name, wanted, found, remedy)
             return
-    yield Damage(path, expected, _digest(files), "delete it and run `dvc repro`")
+    yield Damage(path, expected, _digest(files), _made_again(path, lock))
 
 
 def _lists(path: Path, expected: str, cache: Path, lock: Path) -> Iterator[tuple[Files, str]]:
-    """What is known of the files that an output should have, and how to get them back."""
-    listed = cache / expected[:2] / expected[2:]
-    if listed.suffix == ".dir" and listed.is_file():
-        entries = json.loads(listed.read_bytes())
-        yield {entry["relpath"]: entry["md5"] for entry in entries}, f"delete {path} and run `dvc repro`"
+    """What is known of the files that an output should have, and how to get them back.
+
+    DVC alone overlooks a change that keeps size and time of a file, and a stage runs again if one of its outputs is not
+    in the cache.
+    """
+    if _is_whole(expected, cache):
+        listed = json.loads(_object(expected, cache).read_bytes()) if expected.endswith(".dir") else ()
+        files = {str(entry["relpath"]): str(entry["md5"]) for entry in listed} or {".": expected}
+        stored = all(_is_whole(md5, cache) for md5 in files.values())
+        yield files, f"restore it with `rm -r {path} && dvc checkout {path}`" if stored else _made_again(path, lock)
     revision = _git("log", "-1", "--format=%h", "--", str(lock)).decode().strip()
     if revision and (packed := _git("archive", revision, "--", str(path))):
         yield _unpacked(packed, path), f"restore it with `git checkout {revision} -- {path}`"
+
+
+def _made_again(path: Path, lock: Path) -> str:
+    return f"make it again with `rm -r {path} && dvc repro {lock.with_name('dvc.yaml')}`"
+
+
+def _object(md5: str, cache: Path) -> Path:
+    return cache / md5[:2] / md5[2:]
+
+
+def _is_whole(md5: str, cache: Path) -> bool:
+    path = _object(md5, cache)
+    return path.is_file() and _md5(path.read_bytes()) == md5.removesuffix(".dir")
 
 
 def _unpacked(packed: bytes, path: Path) -> Files:

@@ -143,6 +143,28 @@ def test_a_process_gets_its_share_of_the_cores_unless_told_otherwise(
     assert Path("cells/a").read_text().strip() == share
 
 
+REPRO = (sys.executable, "-m", "dvc", "repro")
+
+
+@pytest.mark.parametrize("first", [REPRO, (sys.executable, "-m", "stages.reproduce", ".", "--jobs", "2")])
+def test_of_two_at_once_the_second_is_told_who_is_at_work_and_succeeds_later(
+    home: Path, monkeypatch: pytest.MonkeyPatch, first: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    pipeline({"a": "cat pipe > cells/a"})
+    running = subprocess.Popen(first)
+    with Path("pipe").open("w") as pipe:  # opens when the stage does
+        refused = subprocess.run(REPRO, capture_output=True, text=True)
+        assert refused.returncode != 0
+        assert f"is busy, it is being blocked by:\n  (PID {running.pid}): " in refused.stderr
+        pipe.write("a\n")
+    assert running.wait() == 0
+    again = subprocess.run(REPRO, capture_output=True, text=True)
+    assert again.returncode == 0
+    assert "Stage 'cell@a' didn't change, skipping" in again.stdout
+    assert Path("total").read_text() == "a\n"
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_the_commands_leaves_no_lock_and_says_how_to_continue(home: Path, number: signal.Signals) -> None:
     pipeline({"a": "echo a > cells/a", "b": "if [ -e go ]; then echo b; else echo here >&2; cat pipe; fi > cells/b"})
