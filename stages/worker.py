@@ -42,13 +42,13 @@ def train(
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         seen: dict[Path, tuple[int, int]] = {}
-        deque(_new_checkpoints(home, seen), maxlen=0)  # those are known where they came from
+        deque(new_checkpoints(home, seen), maxlen=0)  # those are known where they came from
         process = _start(folder, key, gpu)
         try:
             for line in _lines(process):
                 if line:
                     yield "line", line
-                for name, content in _new_checkpoints(home, seen):
+                for name, content in new_checkpoints(home, seen):
                     yield "checkpoint", name, content
             yield "ended", process.wait(), _outputs(home)
         finally:  # the driver was interrupted and cancels the task
@@ -94,10 +94,13 @@ def _read(process: subprocess.Popen[str], lines: SimpleQueue[str | None]) -> Non
     lines.put(None)
 
 
-def _new_checkpoints(home: Path, seen: dict[Path, tuple[int, int]]) -> Iterator[tuple[str, bytes]]:
-    """The checkpoints that were replaced since they were ``seen``; always as a whole, or removed, for all is done."""
-    for path in home.glob(".checkpoints/*/*/seed-*.pt"):
-        with suppress(FileNotFoundError):
+def new_checkpoints(home: Path, seen: dict[Path, tuple[int, int]]) -> Iterator[tuple[str, bytes]]:
+    """The name and content of each checkpoint that was replaced since it was ``seen``.
+
+    It is whole; and none is left as soon as all is done, perhaps while this looks for them.
+    """
+    with suppress(FileNotFoundError):
+        for path in home.glob(".checkpoints/*/*/seed-*.pt"):
             status = path.stat()
             version = (status.st_ino, status.st_mtime_ns)
             if seen.get(path) != version:

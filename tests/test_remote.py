@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 import yaml
 from dvc.repo import Repo
 
-from stages import remote
+from stages import remote, worker
 from stages.errors import StageError
 from stages.layout import Layout
 from stages.params import load_params
@@ -184,6 +185,17 @@ def test_a_training_ends_when_ray_kills_its_task(tmp_path: Path) -> None:
     until("epoch 1/", training)
     training.stdin.close()
     assert training.wait(timeout=60) == 1
+
+
+def test_checkpoints_may_go_while_they_are_looked_for(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        path = tmp_path / ".checkpoints" / KEY / name / "seed-0.pt"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"state")
+    looking = worker.new_checkpoints(tmp_path, {})
+    assert next(looking)[1] == b"state"
+    shutil.rmtree(tmp_path / ".checkpoints")  # what a training does when it is done
+    assert list(looking) == []
 
 
 class Cluster:
