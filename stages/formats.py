@@ -25,10 +25,15 @@ def fraction(value: str) -> str:
     return f"{float(value):.4f}" if value else MISSING
 
 
-def measured(value: str, unit: str) -> str:
-    """A number in its unit: fractions to four decimals, counts with thin spaces, losses to four digits."""
+def measured(value: str, unit: str, printed: str = "") -> str:
+    """A number in its unit: fractions to four decimals, counts with thin spaces, losses to four digits.
+
+    A fraction beside one that is ``printed`` in percent is in percent, too.
+    """
     if not value:
         return MISSING
+    if printed.endswith("%"):
+        return f"{100 * float(value):.2f}%"
     if unit == "count":
         return count(round(float(value)))
     return f"{float(value):.4f}" if unit == "fraction" or float(value) < 10 else f"{float(value):.4g}"

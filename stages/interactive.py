@@ -94,5 +94,9 @@ def _line(name: str, number: int, points: Sequence[tuple[float, float]]) -> dict
 
 
 def rounded(values: Iterable[float]) -> list[float | None]:
-    """Values to :data:`DIGITS` significant digits, None for what is not a number."""
-    return [float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None for value in values]
+    """Values to :data:`DIGITS` significant digits, None for what is not a number; counts stay as they are."""
+    return [_rounded(float(value)) if math.isfinite(value) else None for value in values]
+
+
+def _rounded(value: float) -> float:
+    return int(value) if value.is_integer() else float(f"{value:.{DIGITS}g}")

@@ -32,7 +32,8 @@ from stages.relations import COMPARISON_COLUMNS, GRID_COLUMNS, ITERATION_COLUMNS
 from stages.tables import Row, read_rows
 
 FEW = 12  # runs that a legend names one by one; more are named by their dataset and architecture
-COSTS = {"parameters": "parameters", "macs": "multiply-accumulates per image", "energy_wh": "energy of the run, Wh"}
+COSTS = {"parameters": "parameters", "macs": "multiply-accumulates per image"}
+PER_NETWORK = "energy of one training, Wh"
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ class Tabled:
                 continue
             missing = ", ".join(row["title"] for row in every if not row["test_accuracy"])
             note = f"Ours, {_scales(rows)}." + (f" Not run: {missing}." if missing else "")
-            marks = [_mark(row, row["title"], ("parameters", "macs")) for row in rows]
+            marks = [_mark(row, row["title"]) for row in rows]
             views.append(FigureView(
                 figure_name(self.paper, f"{item.id} trade-off"), "", f"{item.caption}: accuracy and cost",
                 partial(draw_scatter, marks), describe_scatter(marks), _scatter(marks), note, sources,
@@ -135,15 +136,13 @@ class Tabled:
         for dataset in dict.fromkeys(row["dataset"] for row in every):
             rows = [row for row in every if row["dataset"] == dataset]
             named = len(rows) <= FEW
-            marks = [
-                _mark(row, row["key"] if named else row["architecture"], ("parameters", "energy_wh")) for row in rows
-            ]
+            marks = [_cost(row, row["key"] if named else row["architecture"]) for row in rows]
             title = self.paper.datasets.get(dataset, dataset.capitalize())
             kinds = " and ".join(dict.fromkeys(row["energy_kind"] for row in rows))
             views.append(FigureView(
                 figure_name(self.paper, f"cost {dataset}"), "", f"Accuracy against size and energy: {title}",
                 partial(draw_scatter, marks), describe_scatter(marks), _scatter(marks),
-                f"Ours, {_scales(rows)}; energy {kinds}.", sources, tuple(row["key"] for row in rows),
+                f"Ours, {_scales(rows)}; energy {kinds}, of one seed.", sources, tuple(row["key"] for row in rows),
             ))  # fmt: skip
         return views
 
@@ -180,8 +179,14 @@ def _members(rows: Sequence[Row], x: str, y: str, name: str = "title") -> dict[s
     return members
 
 
-def _mark(row: Row, label: str, columns: Sequence[str]) -> Mark:
-    return Mark(label, float(row["test_accuracy"]), {COSTS[column]: float(row[column]) for column in columns})
+def _mark(row: Row, label: str) -> Mark:
+    return Mark(label, float(row["test_accuracy"]), {name: float(row[column]) for column, name in COSTS.items()})
+
+
+def _cost(row: Row, label: str) -> Mark:
+    """A run by its size and its energy; a run of several seeds is no costlier than one of a single seed."""
+    places = {"parameters": float(row["parameters"]), PER_NETWORK: float(row["energy_wh"]) / int(row["seeds"])}
+    return Mark(label, float(row["test_accuracy"]), places)
 
 
 def _scatter(marks: Sequence[Mark]) -> str:

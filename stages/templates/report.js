@@ -99,12 +99,22 @@ const filterable = (table) => {
 for (const table of document.querySelectorAll("table")) {
   if (table.classList.contains("sortable")) sortable(table);
   if (table.querySelector("tbody tr[data-verdict]")) filterable(table);
-  const made = table.closest(".scroll")?.nextElementSibling;
+  let made = table.closest(".scroll")?.nextElementSibling;
+  if (made?.matches(".notes")) made = made.nextElementSibling;
   if (!made?.dataset.name) continue;
   made.append(" ", tool("CSV", () => {
     const rows = [...table.rows].filter((row) => !row.hidden).map((row) => [...row.cells].flatMap((cell) =>
       [cell.dataset.csv ?? valueOf(cell), ...Array(cell.colSpan - 1).fill("")]));
     download(`${made.dataset.name}.csv`, "text/csv", csv(rows));
+  }));
+}
+
+for (const list of document.querySelectorAll("dl.findings")) {
+  const made = list.nextElementSibling;
+  made.append(" ", tool("CSV", () => {
+    const words = (element) => element.textContent.trim().replace(/\s+/g, " ");
+    const rows = [...list.children].map((item) => [...item.children].map(words));
+    download(`${made.dataset.name}.csv`, "text/csv", csv([["where", "finding"], ...rows]));
   }));
 }
 
@@ -130,20 +140,26 @@ const specification = (data, state, width) => {
     return color(`series-${line.color}`);
   });
   const room = data.points ? { padding: 14 } : {};
-  const scale = (log) => (log ? { type: "log", nice: false, ...room } : { zero: false, ...room });
+  // A single value has no range: without one of its own, Vega labels the axis with the value rounded to a whole number.
+  const range = (values, log) => {
+    const [low, high] = [Math.min(...values), Math.max(...values)];
+    if (low !== high) return {};
+    return { domain: log ? [low / 2, low * 2] : [low - 0.05 * (Math.abs(low) || 1), low + 0.05 * (Math.abs(low) || 1)] };
+  };
+  const scale = (values, log) => ({ ...(log ? { type: "log", nice: false } : { zero: false }), ...room, ...range(values, log) });
   const panel = (each, index) => {
     const rows = each.lines.filter((line) => !state.hidden.includes(line.name)).flatMap(expand);
     const ylog = state.ylog ?? each.ylog;
     const positive = (axis, log) => (log ? [{ filter: `datum.${axis} > 0` }] : []);
-    const x = { field: "x", type: "quantitative", title: each.x, scale: scale(state.xlog), axis: { tickCount: 8 } };
-    const y = { field: "y", type: "quantitative", title: each.y, scale: scale(ylog), axis: { tickCount: ylog ? 4 : 6 } };
+    const x = { field: "x", type: "quantitative", title: each.x, scale: scale(rows.map((row) => row.x), state.xlog), axis: { tickCount: 8 } };
+    const y = { field: "y", type: "quantitative", title: each.y, scale: scale(rows.map((row) => row.y), ylog), axis: { tickCount: ylog ? 4 : 6 } };
     const stroke = { field: "line", type: "nominal", legend: null, scale: { domain: names, range: colors } };
     const encoding = { x, y, color: stroke, detail: { field: "seed" } };
     // Vega-Lite's own tooltips look for words in the wrong place where the nearest mark answers: its cell's datum has the mark's.
     const at = "(datum.datum || datum)";
     const told = {
       line: `${at}.line`, what: `${at}.kind + (${at}.seed === "" ? "" : " " + ${at}.seed)`,
-      [each.x]: `format(${at}.x, ".5~g")`, [each.y]: `format(${at}.y, ".5~g")`,
+      [each.x]: `format(${at}.x, ${at}.x >= 1e5 ? ",.9~r" : ".5~g")`, [each.y]: `format(${at}.y, ".5~g")`,
     };
     const tooltip = { value: { expr: `{${Object.entries(told).map(([key, value]) => `${JSON.stringify(key)}: ${value}`)}}` } };
     const only = (kinds) => [{ filter: { field: "kind", oneOf: kinds } }];
@@ -200,7 +216,7 @@ const liven = (figure) => {
   const legend = make("div", { class: "legend", role: "group", "aria-label": "Lines" });
   const lines = new Map(data.panels.flatMap((panel) => panel.lines.map((line) => [line.name, line])));
   for (const line of lines.values()) {
-    const button = make("button", { type: "button" }, make("i", { style: `--line: var(--series-${line.color})` }), line.name);
+    const button = make("button", { type: "button" }, make("i", { style: `--line: var(--series-${line.color})`, class: line.mean ? "" : "dashed" }), line.name);
     pressed(button, true);
     button.addEventListener("click", () => {
       const shown = state.hidden.includes(line.name);
