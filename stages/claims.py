@@ -13,7 +13,7 @@ from stages.papers import Paper
 from stages.recipe import Frozen
 
 METRIC = (
-    r"parameters|(train|test)_(accuracy|error|loss|loss_sum|recall_\d+|images|images_\d+)"
+    r"parameters|images|classes|(train|test)_(accuracy|error|loss|loss_sum|recall_\d+|images|images_\d+)"
     r"|test_(precision|recall|f1)_(weighted|macro)|best_train_(accuracy|loss)"
 )
 

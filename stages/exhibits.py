@@ -46,7 +46,8 @@ class Headline(Frozen):
 class Statement(Frozen):
     """A claim in words, tested on accuracies that are paired by test image, or on epochs.
 
-    ``text`` is the document's sentence, ``about`` says which part of it is meant, where it says several things.
+    ``text`` is the document's sentence, at ``where``; ``about`` says which part of it is meant, where it says several
+    things. Sentences of one ``family`` (default: of one place) share Holm's correction.
     ``first`` and ``second``: a run, or a pattern of runs whose mean is meant. ``measure``:
 
     - ``accuracy``: of first minus second, or minus ``level`` where there is no second; on the test images of
@@ -60,6 +61,7 @@ class Statement(Frozen):
 
     id: str
     where: str
+    family: str = ""
     text: str
     about: str = ""
     measure: Literal["accuracy", "epochs", "trend", "spread"]

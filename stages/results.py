@@ -68,6 +68,10 @@ class CellResult:
         """
         if metric == "parameters":
             return (float(self.metrics.parameters),)
+        if metric == "images":
+            return (self._images("train", None)[0] + self._images("test", None)[0],)
+        if metric == "classes":
+            return (float(self.metrics.classes),)
         if match := re.fullmatch(r"(train|test)_images(?:_(\d+))?", metric):
             return self._images(match[1], match[2])
         if metric.endswith("_error"):

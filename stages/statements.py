@@ -1,4 +1,4 @@
-"""The claims in words, tested: paired by image or by seed, with Holm's correction over each place in the document."""
+"""The claims in words, tested: paired by image or by seed, with Holm's correction over each family of them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ HOLDS, CONTRADICTED, UNDECIDED, SEEN, NOT_SEEN = "holds", "contradicted", "undec
 OUTCOMES = (HOLDS, SEEN, CONTRADICTED, NOT_SEEN, UNDECIDED, NOT_RUN)
 LEVEL = 0.05  # of a family of tests together
 STATEMENT_COLUMNS = (
-    "id", "where", "text", "about", "measure", "first", "second", "labels", "column", "level", "margin", "claimed",
-    "published", "first_value", "second_value", "difference", "low", "high", "p", "p_holm", "seeds", "scale", "outcome",
+    "id", "where", "family", "text", "about", "measure", "first", "second", "labels", "column", "level", "margin",
+    "claimed", "published", "first_value", "second_value", "difference", "low", "high", "p", "p_holm", "seeds", "scale",
+    "outcome",
 )  # fmt: skip
 
 
@@ -45,7 +46,7 @@ def statement_rows(beside: Beside) -> list[Row]:
     families: dict[str, list[int]] = {}
     for number, each in enumerate(tested):
         if each.scale == FULL and each.found is not None and each.found.p is not None:
-            families.setdefault(each.statement.where, []).append(number)
+            families.setdefault(each.statement.family or each.statement.where, []).append(number)
     adjusted: dict[int, float] = {}
     for numbers in families.values():
         p_values = [found.p for n in numbers if (found := tested[n].found) is not None and found.p is not None]
@@ -171,4 +172,4 @@ def _epochs(first: CellResult, second: CellResult, statement: Statement) -> tupl
     if len(pairs) < len(shared) or not pairs:
         return ()
     means = [sum(side) / len(pairs) for side in zip(*pairs, strict=True)]
-    return means[0], means[1], over_seeds([a - b for a, b in pairs])
+    return means[0], means[1], over_seeds([a - b for a, b in pairs], step=1)

@@ -27,6 +27,7 @@ MATCH, BETTER, WORSE, INCONCLUSIVE, NOT_RUN = "match", "better", "worse", "incon
 VERDICTS = (MATCH, BETTER, WORSE, INCONCLUSIVE, NOT_RUN)
 ALPHA = 0.05  # of each of the two one-sided tests
 RESAMPLES = 1000
+COUNTED = ("parameters", "images", "classes")  # no seed changes them
 SEEDS, IMAGES, RESAMPLED, EXACT = "seeds", "binomial, 1 seed", "resampled test set, 1 seed", "exact"
 
 Direction = Literal["higher", "lower", "equal"]
@@ -76,7 +77,7 @@ def measure(result: CellResult, metric: str) -> Measured:
     """A claim's metric of a run with its interval. Raises KeyError for a metric or label that there is none of."""
     values = result.values(metric)
     seeds = len(result.cell.recipe.seeds)
-    if metric == "parameters" or "_images" in metric:
+    if metric in COUNTED or "_images" in metric:
         return Measured(values[0], values[0], values[0], seeds, EXACT)
     return student(values) if seeds > 1 else _one_seed(result, metric, values[0])
 
