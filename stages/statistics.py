@@ -19,6 +19,9 @@ DECIMALS = 12  # of accuracies and their sums: what lies beyond is the rounding 
 PerSeed = Mapping[int, NDArray[np.generic]]
 
 
+UNSEEN = 1 / math.sqrt(12)  # standard deviation of what rounding to whole steps takes away, in steps
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A mean with its interval, and the p-value of its being 0; None where there is nothing to tell it from."""
@@ -56,7 +59,8 @@ def estimate(per_image: Mapping[int, NDArray[np.float64]], level: float = LEVEL)
     normal one. That covers the choice of test images, not that of the seed.
     """
     if len(per_image) > 1:
-        return over_seeds([float(values.mean()) for values in per_image.values()], level)
+        images = len(next(iter(per_image.values())))
+        return over_seeds([float(values.mean()) for values in per_image.values()], level, step=1 / images)
     (values,) = per_image.values()
     mean, count = float(values.mean()), len(values)
     if count < 2:
@@ -70,15 +74,19 @@ def estimate(per_image: Mapping[int, NDArray[np.float64]], level: float = LEVEL)
     return Estimate(mean, mean - half, mean + half, 1, p)
 
 
-def over_seeds(values: Sequence[float], level: float = LEVEL) -> Estimate:
-    """The mean of a value that every seed has, with Student's interval and test; without them for a single seed."""
+def over_seeds(values: Sequence[float], level: float = LEVEL, *, step: float = 0.0) -> Estimate:
+    """The mean of a value that every seed has, with Student's interval and test; without them for a single seed.
+
+    ``step``: how far apart two values are at least that differ, 1 / images for an accuracy. Seeds that agree may differ
+    by less, so their spread counts as that of values rounded to such steps, not as 0.
+    """
     values = np.round(values, DECIMALS).tolist()
     mean, count = float(np.mean(values)), len(values)
     if count < 2:
         return Estimate(mean, None, None, count)
     from scipy.special import stdtr
 
-    error = float(np.std(values, ddof=1)) / math.sqrt(count)
+    error = max(float(np.std(values, ddof=1)), step * UNSEEN) / math.sqrt(count)
     half = student_quantile(0.5 + level / 2, count - 1) * error
     p = 2 * float(stdtr(count - 1, -abs(mean) / error)) if error else float(mean == 0)
     return Estimate(mean, mean - half, mean + half, count, p)
@@ -122,7 +130,8 @@ def equality(runs: Sequence[PerSeed]) -> float:
     effects = np.round(effects, DECIMALS)
     freedom = (seeds - 1) * (count - 1)
     between, within = seeds * float((effects**2).sum()) / (count - 1), float((rest**2).sum()) / freedom
-    return float(f.sf(between / within, count - 1, freedom)) if within else float(between == 0)
+    step = 1 / len(next(iter(runs[0].values())))
+    return float(f.sf(between / max(within, (step * UNSEEN) ** 2), count - 1, freedom))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -79,13 +79,23 @@ def measure(result: CellResult, metric: str) -> Measured:
     seeds = len(result.cell.recipe.seeds)
     if metric in COUNTED or "_images" in metric:
         return Measured(values[0], values[0], values[0], seeds, EXACT)
-    return student(values) if seeds > 1 else _one_seed(result, metric, values[0])
+    return student(values, _step(result, metric)) if seeds > 1 else _one_seed(result, metric, values[0])
 
 
-def student(values: Sequence[float]) -> Measured:
-    """Student's interval over the seeds."""
-    found = over_seeds(values, 1 - 2 * ALPHA)
+def student(values: Sequence[float], step: float = 0.0) -> Measured:
+    """Student's interval over the seeds; ``step`` as for :func:`stages.statistics.over_seeds`."""
+    found = over_seeds(values, 1 - 2 * ALPHA, step=step)
     return Measured(found.mean, found.low, found.high, found.seeds, SEEDS)
+
+
+def _step(result: CellResult, metric: str) -> float:
+    """What a single image makes of a metric; 0 for a loss, and where the training images are not tabulated."""
+    if "loss" in metric:
+        return 0.0
+    if not metric.startswith("test_"):
+        return 1 / result.images[0] if result.images else 0.0
+    label = metric.removeprefix("test_recall_")
+    return 1 / len(next(iter(result.correct([int(label)] if label.isdigit() else None).values())))
 
 
 def binomial(right: int, images: int) -> Measured:

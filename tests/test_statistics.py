@@ -78,13 +78,32 @@ def test_runs_of_different_seeds_cannot_be_paired() -> None:
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
-def test_equal_predictions_differ_by_exactly_nothing(seeds: int) -> None:
+def test_equal_predictions_differ_by_nothing(seeds: int) -> None:
     same = right(0.9, seeds)
-    assert paired_difference(same, same) == Estimate(0.0, 0.0, 0.0, seeds, 1.0)
+    found = paired_difference(same, same)
+    assert (found.mean, found.p, found.low + found.high) == (0, 1, 0)
+    assert found.high < 1 / 400  # less than an image
 
 
-def test_a_difference_without_any_spread_is_certain() -> None:
-    assert over_seeds([0.25, 0.25, 0.25]) == Estimate(0.25, 0.25, 0.25, 3, 0.0)
+def test_seeds_that_agree_exactly_are_as_sure_as_their_images_are_fine() -> None:
+    # Two accuracies of 0.71 on 100 images may differ by an image's rounding, whose deviation is 0.01 / 12^0.5.
+    found, exact = over_seeds([0.71, 0.71], 0.9, step=0.01), over_seeds([0.71, 0.71], 0.9)
+    half = 6.313751515 * 0.01 / 12**0.5 / 2**0.5
+    assert (found.low, found.high) == pytest.approx((0.71 - half, 0.71 + half), abs=1e-9)
+    assert (exact.low, exact.high, exact.p) == (0.71, 0.71, 0.0)
+    right = {seed: np.arange(100) < 71 for seed in range(2)}
+    assert estimate(right, 0.9) == found
+    assert over_seeds([0.70, 0.72], 0.9, step=0.01) == over_seeds([0.70, 0.72], 0.9)
+
+
+@pytest.mark.parametrize("spread", [1, 2])
+def test_two_seeds_on_a_hundred_images_rarely_differ_by_chance(spread: int) -> None:
+    draws, trials = numpy_stream("two seeds on a hundred images", spread), 3000
+    truth = 70 + draws.random(trials)
+    counts = np.round(truth[:, None] + spread * draws.standard_normal((trials, 2)))
+    found = [over_seeds((row / 100).tolist(), 0.9, step=0.01) for row in counts]
+    wrong = [not each.low <= true / 100 <= each.high for each, true in zip(found, truth, strict=True)]
+    assert np.mean(wrong) < 0.1 + 4 * (0.1 * 0.9 / trials) ** 0.5
 
 
 @pytest.mark.parametrize(("first", "second", "p"), [(0, 0, 1.0), (5, 5, 1.0), (3, 0, 0.25), (10, 2, 158 / 4096)])
