@@ -5,7 +5,8 @@
 A network's true accuracy lies ``shift`` margins above or below the published one; each seed's accuracy is that of a
 test set of 10,000 images, with a normal spread from seed to seed. At a shift of 1 or more a *match* is false, at 1 or
 less *better* and *worse* are; both may happen in 5 % of all cases. The interval of a single seed covers the choice of
-test images only: it keeps to 5 % where all seeds are alike, and exceeds it where they are not.
+test images only: it keeps to 5 % where all seeds are alike, and exceeds it where they are not. Prints the table,
+and writes benchmarks/results/verdicts.csv, which the report shows.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from functools import cache
 
 import numpy as np
 
+from stages.speed import ERROR_COLUMNS, RESULTS
 from stages.streams import numpy_stream
+from stages.tables import write_csv
 from stages.verdicts import BETTER, INCONCLUSIVE, MATCH, WORSE, Measured, Target, binomial, judge, student
 
 IMAGES = 10_000
@@ -53,20 +56,23 @@ def _verdict(right: Sequence[int]) -> str:
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table, and write it."""
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=f"{TRIALS} simulated runs each, {IMAGES} images, published {PUBLISHED}, margin {MARGIN}")
     for column in ("seeds", "true difference / margin", MATCH, BETTER, WORSE, INCONCLUSIVE):
         table.add_column(column, justify="right")
+    rows: list[dict[str, object]] = []
     for seeds, vary in [(1, False), *((seeds, True) for seeds in SEEDS)]:
         for shift in (*(-value for value in reversed(SHIFTS[1:])), *SHIFTS):
             found = rates(seeds, shift, vary=vary)
             name = str(seeds) if vary else "1, all alike"
+            rows.append({"seeds": name, "shift": shift, **found})
             table.add_row(name, f"{shift:+.1f}", *(f"{100 * share:.1f} %" for share in found.values()))
         table.add_section()
     Console(width=100).print(table)
+    write_csv(RESULTS / "verdicts.csv", rows, ERROR_COLUMNS)
 
 
 if __name__ == "__main__":

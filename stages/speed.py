@@ -1,4 +1,4 @@
-"""The tables of benchmarks/results/: training speed, and what reduced precision changes."""
+"""The tables of benchmarks/results/: training speed, what reduced precision changes, how often a verdict is wrong."""
 
 from __future__ import annotations
 
@@ -17,21 +17,25 @@ PRECISION_COLUMNS = (
     "device_name", "run", "epochs", "seeds", "precision", "float32_accuracy", "accuracy", "difference", "low", "high",
     "margin", "outcome", "float32_seconds", "seconds",
 )  # fmt: skip
+ERROR_COLUMNS = ("seeds", "shift", "match", "better", "worse", "inconclusive")
 
 
 @dataclass(frozen=True)
 class SpeedView:
-    """Rows of benchmarks.throughput and of benchmarks.precision, from every device that was measured."""
+    """Rows of benchmarks.throughput and of benchmarks.precision, from every device, and of benchmarks.verdicts."""
 
     throughput: list[Row]
     precision: list[Row]
+    errors: list[Row]
 
 
 def speed() -> SpeedView:
     """What was measured; a :class:`StageError` names a file that is damaged."""
     precision = sorted(RESULTS.glob("precision-*.csv"))
-    throughput = sorted(set(RESULTS.glob("*.csv")) - set(precision))
+    verdicts = RESULTS / "verdicts.csv"
+    throughput = sorted({*RESULTS.glob("*.csv")} - {*precision, verdicts})
     return SpeedView(
         [row for path in throughput for row in read_rows(path, THROUGHPUT_COLUMNS)],
         [row for path in precision for row in read_rows(path, PRECISION_COLUMNS)],
+        read_rows(verdicts, ERROR_COLUMNS) if verdicts.is_file() else [],
     )

@@ -23,11 +23,16 @@ def test_what_is_committed_can_be_shown() -> None:
     for row in shown.precision:
         within = float(row["low"]) > -float(row["margin"]) and float(row["high"]) < float(row["margin"])
         assert row["outcome"] == ("equivalent" if within else "not shown")
+    for row in shown.errors:
+        assert sum(float(row[verdict]) for verdict in ("match", "better", "worse", "inconclusive")) == pytest.approx(1)
+        if row["seeds"] != "1" and float(row["shift"]) == 1:  # of one seed the interval is too narrow, and said to be
+            assert float(row["match"]) < 0.07
+            assert float(row["better"]) < 0.07
 
 
 def test_no_measurement_is_no_row_and_a_damaged_one_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(speed, "RESULTS", tmp_path)
-    assert speed.speed() == speed.SpeedView([], [])
+    assert speed.speed() == speed.SpeedView([], [], [])
     (tmp_path / "cuda.csv").write_text((REPOSITORY / "benchmarks/results/cpu.csv").read_text().replace("ratio", "x"))
     with pytest.raises(StageError, match=r"cuda\.csv has no column ratio"):
         speed.speed()
