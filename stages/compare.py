@@ -22,7 +22,7 @@ from stages.beside import (
 )  # fmt: skip
 from stages.claims import load_claims
 from stages.energy import cost, grams_per_kwh
-from stages.errors import run_stage
+from stages.errors import StageError, run_stage
 from stages.files import atomic_folder, write_json
 from stages.layout import Layout
 from stages.papers import PAPERS, load_author_log, load_papers, slug
@@ -135,11 +135,20 @@ def energy_summary(results: Results, energy: Energy) -> dict[str, Any]:
 
 
 def compare(results: Results, reports: Path, energy: Energy) -> None:
-    """Write <reports>/tables/<paper>/*.csv for every document, and <reports>/summary.json."""
+    """Write <reports>/tables/<paper>/*.csv for every document, and <reports>/summary.json.
+
+    A :class:`StageError` names a run of a document that has no folder: it would stand nowhere.
+    """
     documents = [
         Beside(paper, load_claims(PAPERS / paper.id / "claims.csv", paper), results.of(paper.id), energy)
         for paper in load_papers()
     ]
+    for cell in (result.cell for result in results.cells):
+        if cell.paper not in {document.paper.id for document in documents}:
+            missing = PAPERS / cell.paper / "paper.yaml"
+            raise StageError(
+                f"{missing} is missing, and {cell.key} is a run of that paper; write it (README.md shows how)."
+            )
     with atomic_folder(reports / "tables") as folder:
         for document in documents:
             (folder / document.paper.id).mkdir()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -45,6 +45,12 @@ class Tabled:
 
     def _rows(self, name: str, columns: Sequence[str]) -> tuple[list[Row], tuple[str, ...]]:
         return read_rows(self.tables / f"{name}.csv", columns), (f"reports/tables/{self.paper.id}/{name}.csv",)
+
+    def _by_dataset(self, rows: Sequence[Row]) -> Iterator[tuple[str, str, list[Row]]]:
+        """Each dataset, its name in the document, and its rows."""
+        for dataset in dict.fromkeys(row["dataset"] for row in rows):
+            title = self.paper.datasets.get(dataset, dataset.capitalize())
+            yield dataset, title, [row for row in rows if row["dataset"] == dataset]
 
     def sweeps(self) -> list[FigureView]:
         """Our own sweeps; none of which fewer than three runs were made."""
@@ -97,9 +103,7 @@ class Tabled:
         views = []
         for wanted in self.paper.iterations:
             every, sources = self._rows(f"iterations_{slug(wanted.id)}", ITERATION_COLUMNS)
-            for dataset in dict.fromkeys(row["dataset"] for row in every):
-                rows = [row for row in every if row["dataset"] == dataset]
-                title = self.paper.datasets.get(dataset, dataset.capitalize())
+            for dataset, title, rows in self._by_dataset(every):
                 panels = [
                     Places("iterations in evaluation", y, _members(rows, "iterations", column))
                     for y, column in (("test accuracy", "test_accuracy"), ("change of the state", "state_change"))
@@ -133,11 +137,9 @@ class Tabled:
         """Accuracy against parameters and energy of everything that was run, datasets apart."""
         every, sources = self._rows("cells", CELL_COLUMNS)
         views = []
-        for dataset in dict.fromkeys(row["dataset"] for row in every):
-            rows = [row for row in every if row["dataset"] == dataset]
+        for dataset, title, rows in self._by_dataset(every):
             named = len(rows) <= FEW
             marks = [_cost(row, row["key"] if named else row["architecture"]) for row in rows]
-            title = self.paper.datasets.get(dataset, dataset.capitalize())
             kinds = " and ".join(dict.fromkeys(row["energy_kind"] for row in rows))
             views.append(FigureView(
                 figure_name(self.paper, f"cost {dataset}"), "", f"Accuracy against size and energy: {title}",
@@ -150,15 +152,14 @@ class Tabled:
         """Reliability diagrams, datasets apart: the document's runs first, as many as can be told apart."""
         every, sources = self._rows("reliability", RELIABILITY_COLUMNS)
         views = []
-        for dataset in dict.fromkeys(row["dataset"] for row in every):
-            keys = list(dict.fromkeys(row["key"] for row in every if row["dataset"] == dataset))
+        for dataset, title, there in self._by_dataset(every):
+            keys = list(dict.fromkeys(row["key"] for row in there))
             shown = sorted(keys, key=lambda key: key not in self.paper.runs)[:FEW]
-            rows = [row for key in shown for row in every if row["key"] == key]
+            rows = [row for key in shown for row in there if row["key"] == key]
             members = _members(rows, "confidence", "accuracy", name="key")
             live = lines(
                 [Places("confidence in the predicted class", "accuracy", members)], diagonal="perfect calibration"
             )
-            title = self.paper.datasets.get(dataset, dataset.capitalize())
             note = f"Ours, {_scales(rows)}." + (f" {len(shown)} of {len(keys)} runs." if len(shown) < len(keys) else "")
             views.append(FigureView(
                 figure_name(self.paper, f"reliability {dataset}"), "", f"Reliability: {title}",

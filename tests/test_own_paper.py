@@ -96,7 +96,7 @@ def test_the_report_has_its_table(clone: Clone, section: Element) -> None:
     for run, title in (("linear", "One linear layer"), ("mlp", "One hidden layer")):
         claim = table(clone, "claims").loc[f"T1-{run}-test_accuracy"]
         assert claim["published"] in rows[title]
-        assert f"{claim['ours']:.4f}" in rows[title]
+        assert f"{100 * claim['ours']:.2f}%" in rows[title]
         assert "reduced run" not in rows[title]
 
 

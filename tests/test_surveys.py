@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.beside import Beside
+from stages.beside import CELL_COLUMNS, Beside
 from stages.claims import load_claims
 from stages.energy import grams_per_kwh
 from stages.layout import Layout
@@ -27,7 +28,7 @@ from stages.plots import (
 )
 from stages.relations import comparison_rows, grid_rows, iteration_rows, reliability_rows
 from stages.results import read_results
-from stages.tabled import slopes
+from stages.tabled import Tabled, slopes
 from tests.fake_results import write_cells, write_split
 from tests.small import REPOSITORY
 
@@ -130,6 +131,18 @@ def test_every_run_has_its_energy_its_carbon_dioxide_and_its_latency(tmp_path: P
         assert (row["energy_kind"], row["latency_ms"]) == ("estimated", 1.5)
         assert (row["brier"], row["ece"]) == (0.2, 0.05)
         assert row["joules_per_correct"] > 0
+
+
+def test_a_run_of_several_seeds_is_drawn_at_the_energy_of_one(tmp_path: Path) -> None:
+    one, three = ({"key": key, "dataset": "cifar10", "scale": "full run", "seeds": seeds, "energy_wh": energy}
+                  for key, seeds, energy in (("cnn", 1, 4.0), ("rnn", 3, 6.0)))  # fmt: skip
+    every = {"architecture": "cnn", "parameters": 274_442, "test_accuracy": 0.5974, "energy_kind": "estimated"}
+    table = pd.DataFrame([one | every, three | every], columns=CELL_COLUMNS)
+    table.to_csv(tmp_path / "cells.csv", index=False)
+    (figure,) = Tabled(load_paper(PAPERS / "cnn-gru"), tmp_path).costs()
+    sizes, energies = ([line["x"] for line in panel["lines"]] for panel in json.loads(figure.live)["panels"])
+    assert (sizes, energies) == ([[274_442], [274_442]], [[4], [2]])
+    assert "of one seed" in figure.note
 
 
 def test_the_reliability_of_a_run_has_its_seeds_together_weighted_by_their_images(tmp_path: Path) -> None:
