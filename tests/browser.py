@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from stages.params import load_params
 from tests.fake_results import write_cells, write_split
 
 ROOT = Path(__file__).resolve().parents[1]
+Visit = Callable[..., Page]
 KEYS = [
     *(f"mnist-recurnet{number}-{depth}" for number in (1, 2) for depth in (4, 6, 8)),
     *("elman", "lstm", "lstm-unbalanced", "mnist-cnn", "recnet", "resnet1", "gunn", "sunn", "cnn", "rnn"),

@@ -244,11 +244,8 @@ def test_headline_is_flat_and_reads_one_cell_only(tmp_path: Path, full: Params) 
         read_cell(Layout(tmp_path), full, full.cell("mnist-recurnet1-6"))
 
 
-def test_a_run_of_a_document_without_a_folder_is_named(
-    tmp_path: Path, full: Params, compare: Callable[[Params], Callable[[str], Rows]]
-) -> None:
-    run = full.runs["lstm"].model_copy(update={"paper": "lost"})
-    lost = full.model_copy(update={"runs": {**full.runs, "lstm": run}})
+def test_a_run_of_a_document_without_a_folder_is_named(tmp_path: Path, full: Params, compare: Any) -> None:
+    lost = full.model_copy(update={"runs": {"lstm": full.runs["lstm"].model_copy(update={"paper": "lost"})}})
     write_cells(tmp_path, lost, ["lstm"])
     with pytest.raises(StageError, match=r"lost/paper\.yaml is missing, and lstm is a run of that paper"):
         compare(lost)
