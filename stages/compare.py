@@ -105,6 +105,9 @@ def summary(documents: Sequence[Beside], results: Results, energy: Energy) -> di
     """What was run, on what, at what cost; flat counts over all documents, and each document's own."""
     environments = Counter(result.environment.model_dump_json() for result in results.cells)
     digests = {(result.cell.dataset, result.run.data_sha256) for result in results.cells}
+    trained_by: dict[str, set[str]] = {}
+    for result in results.cells:
+        trained_by.setdefault(result.run.code_sha256, set()).add(result.cell.architecture)
     papers = {document.paper.id: document_summary(document) for document in documents}
     total = {scale: sum(paper["runs"][scale] for paper in papers.values()) for scale in (FULL, REDUCED, NOT_RUN)}
     return {
@@ -115,7 +118,7 @@ def summary(documents: Sequence[Beside], results: Results, energy: Energy) -> di
         "not_evaluated": results.unevaluated,
         "environments": [{**json.loads(text), "cells": count} for text, count in sorted(environments.items())],
         "data": [{"dataset": dataset, "sha256": digest} for dataset, digest in sorted(digests)],
-        "code_sha256": sorted({result.run.code_sha256 for result in results.cells}),
+        "code": [{"architectures": sorted(names), "sha256": digest} for digest, names in sorted(trained_by.items())],
         "seconds": sum(result.seconds() for result in results.cells),
         **energy_summary(results, energy),
     }
