@@ -25,9 +25,10 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from stages.errors import StageError, run_stage
@@ -188,28 +189,36 @@ def machines(home: Path) -> set[tuple[str, ...]]:
     }
 
 
+def shown(moved: Sequence[Moved]) -> list[Moved]:
+    """At most :data:`SHOWN` of what moved, as many of every file."""
+    if len(moved) <= SHOWN:
+        return list(moved)
+    by_file = [list(values) for _, values in groupby(moved, key=lambda each: each.file)]
+    return [each for values in by_file for each in values[: max(1, SHOWN // len(by_file))]][:SHOWN]
+
+
 def report(first: Path, second: Path, exact: bool | None, tolerance: Tolerance) -> bool:
     """Print by which rule two homes are compared, and what moved; whether nothing did.
 
     ``exact`` None: byte for byte if both were trained on the same kind of machine.
     """
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     ours, theirs = machines(first), machines(second)
     exact = ours == theirs if exact is None else exact
     moved = compare(first, second, None if exact else tolerance)
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     if moved:
-        table = Table("file", "what", "first", "second")
-        for each in moved[:SHOWN]:
+        table = Table(Column("file", overflow="fold"), "what", "first", "second")
+        for each in shown(moved):
             table.add_row(each.file, each.what, each.first, each.second)
         console.print(table)
     where = [" and ".join(sorted(", ".join(machine) for machine in side)) for side in (ours, theirs)]
     console.print(f"Trained on {where[0]}" + ("." if ours == theirs else f"; the second on {where[1]}."))
     within = f"accuracies within {tolerance.each:g} each, {tolerance.mean:g} on average"
     console.print(f"{len(files(first))} result files compared, {'byte for byte' if exact else within}.")
-    left = f", {len(moved) - SHOWN} of them not shown" if len(moved) > SHOWN else ""
+    left = f", {more} of them not shown" if (more := len(moved) - len(shown(moved))) else ""
     places = len({each.file for each in moved})
     console.print(f"{len(moved)} values moved in {places} files{left}." if moved else "Nothing moved.")
     return not moved

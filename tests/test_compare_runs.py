@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stages import compare_runs
-from stages.compare_runs import Moved, Tolerance, compare
+from stages.compare_runs import Moved, Tolerance, compare, shown
 from stages.errors import StageError
 from stages.params import load_params
 from tests.fake_results import write_cells
@@ -133,3 +133,11 @@ def test_on_one_kind_of_machine_results_have_to_be_exact_and_elsewhere_close(
     path = homes[1] / "results" / "runs" / "elman" / "environment.json"
     path.write_text(path.read_text().replace("fake processor", "another processor"))
     compare_runs.main()
+
+
+@pytest.mark.parametrize(("files", "values", "told"), [(2, 15, 30), (2, 100, 40), (3, 100, 39), (100, 5, 40)])
+def test_where_much_moved_something_of_as_many_files_as_possible_is_shown(files: int, values: int, told: int) -> None:
+    moved = [Moved(f"{file}", f"row {value}", "0", "1") for file in range(files) for value in range(values)]
+    chosen = shown(moved)
+    assert len(chosen) == told
+    assert len({each.file for each in chosen}) == min(files, 40)
