@@ -15,6 +15,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from stages.complaints import complaint
 from stages.errors import StageError, run_stage
 from stages.files import read_json
 from stages.integrity import Damage, damaged_objects, damaged_outputs
@@ -38,12 +39,16 @@ def damages(homes: Sequence[Path]) -> list[Damage]:
 
 def stale_stages(home: Path) -> list[str]:
     """The stages of a home's dvc.yaml whose commands, parameters or dependencies are not those of its dvc.lock."""
+    from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
     wanted = (home / "dvc.yaml").resolve()
-    with Repo() as repo, repo.lock:
-        stages = [stage for stage in repo.index.stages if Path(stage.path).resolve() == wanted]
-        return [stage.addressing for stage in stages if stage.changed(allow_missing=True)]
+    try:
+        with Repo() as repo, repo.lock:
+            stages = [stage for stage in repo.index.stages if Path(stage.path).resolve() == wanted]
+            return [stage.addressing for stage in stages if stage.changed(allow_missing=True)]
+    except DvcException as error:
+        raise StageError(f"{complaint(error)}.") from None
 
 
 def outdated_results(layout: Layout) -> dict[str, str]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import signal
 import sys
 from collections.abc import Iterable, Sequence
@@ -25,9 +24,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stages.board import Board
+from stages.complaints import complaint
 from stages.errors import StageError, run_stage
 from stages.lockfile import LockFile
-from stages.processes import Ended, Line, Processes
+from stages.processes import Ended, Line, Processes, thread_share
 from stages.progress import duration
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Reproduction:
                 if outcome := self._begin(stage):
                     self._done(stage, outcome)
             except DvcException as error:
-                self._fail(stage, str(error))
+                self._fail(stage, complaint(error))
 
     def _begin(self, stage: PipelineStage) -> str | None:
         """Start the command of ``stage``, or say why it need not run. The steps are those of DVC's ``Stage.run``."""
@@ -144,7 +144,7 @@ class Reproduction:
                 self._save(stage)
                 self._done(stage, f"done in {duration(self.board.seconds(event.name))}")
         except DvcException as error:
-            self._fail(stage, str(error))
+            self._fail(stage, complaint(error))
 
     def _next(self) -> Ended | None:
         """The next command that ends; None if it is time to write dvc.lock first."""
@@ -167,13 +167,6 @@ class Reproduction:
     def _fail(self, stage: PipelineStage, reason: str) -> None:
         self.board.fail(stage.addressing, reason)
         self.failed[stage] = reason
-
-
-def thread_share(jobs: int) -> str:
-    """The threads of each of ``jobs`` processes: OMP_NUM_THREADS if it is set, else its share of the cores."""
-    from joblib import cpu_count  # knows what a container or a batch system leaves us of the machine
-
-    return os.environ.get("OMP_NUM_THREADS") or str(max(1, cpu_count() // jobs))
 
 
 def reproduce(home: Path, jobs: int, targets: Sequence[str] = ()) -> None:
@@ -202,7 +195,7 @@ def reproduce(home: Path, jobs: int, targets: Sequence[str] = ()) -> None:
             print(f"`dvc repro` {'ran again: ' + listed(again) if again else 'finds nothing to do'}.")
             return
     except DvcException as error:
-        raise StageError(" ".join(str(error).split())) from error
+        raise StageError(f"{complaint(error)}.") from error
     report(reproduction)
     raise StageError(
         f"{len(reproduction.failed)} of {len(reproduction.plan)} stages failed; what is done is recorded. "

@@ -18,6 +18,7 @@ from dvc.exceptions import ReproductionError
 from dvc.lock import LockError
 from dvc.repo import Repo
 
+from stages.audit import stale_stages
 from stages.errors import StageError
 from stages.reproduce import reproduce
 from tests.small import REPOSITORY
@@ -163,6 +164,22 @@ def test_of_two_at_once_the_second_is_told_who_is_at_work_and_succeeds_later(
     assert again.returncode == 0
     assert "Stage 'cell@a' didn't change, skipping" in again.stdout
     assert Path("total").read_text() == "a\n"
+
+
+@pytest.mark.parametrize("content", ["{", '{"a": 1}'])
+def test_a_damaged_lock_on_the_outputs_is_named_with_what_to_do(
+    content: str, home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pipeline({"a": "echo a > cells/a"})
+    Path(".dvc/tmp").mkdir(exist_ok=True)
+    Path(".dvc/tmp/rwlock").write_text(content)
+    with pytest.raises(StageError, match="stages failed"):
+        reproduce(Path(), 2)
+    assert "delete .dvc/tmp/rwlock once no other DVC is at work here" in capfd.readouterr().out
+    with pytest.raises(StageError, match=r"delete \.dvc/tmp/rwlock once no other DVC is at work here\.$"):
+        stale_stages(Path())
+    Path(".dvc/tmp/rwlock").unlink()
+    reproduce(Path(), 2)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
