@@ -68,10 +68,11 @@ class Progress:
             self.say(f"step {self.count}/{self.total}")
 
     def say(self, text: str) -> None:
-        """A line of its own, with the time left."""
+        """A line of its own, with the time left as soon as something is done."""
         self.spoken = time.monotonic()
-        rate = (self.spoken - self.start) / max(1, self.count - self.first)
-        line = f"{self.title}: {text}, {duration(rate * (self.total - self.count))} left"
+        line = f"{self.title}: {text}"
+        if done := self.count - self.first:
+            line += f", {duration((self.spoken - self.start) / done * (self.total - self.count))} left"
         if self.terminal:
             self.bar.console.print(line, highlight=False)
         else:

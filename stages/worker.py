@@ -8,6 +8,7 @@ task is :func:`train`, which arrives by value: it imports nothing of the project
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from typing import Any
 
 POLL_SECONDS = 1.0  # how often checkpoints are looked for
 HOME = "home"
+FOLDER = "RECURNETS_TASK_FOLDER"  # in the environment: what goes when the task is killed
 
 
 def train(
@@ -58,6 +60,7 @@ def train(
 
 def _start(folder: str, key: str, gpu: bool) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "PYTHONPATH")}
+    environment[FOLDER] = folder
     if not gpu:
         environment["CUDA_VISIBLE_DEVICES"] = ""
     command = [sys.executable, "-m", "stages.worker", HOME, key]
@@ -115,8 +118,10 @@ def _outputs(home: Path) -> dict[str, bytes]:
 
 
 def _end_with_the_task() -> None:
-    """Wait for the end of our input, which the task's process holds open as long as it lives, and end at once."""
+    """Wait for the end of our input, which the task's process holds open as long as it lives; then tidy up and end."""
     os.read(sys.stdin.fileno(), 1)
+    if folder := os.environ.get(FOLDER):
+        shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
 
 

@@ -177,14 +177,21 @@ def test_without_ray_or_its_cluster_one_sentence_says_so(monkeypatch: pytest.Mon
         connect()
 
 
-def test_a_training_ends_when_ray_kills_its_task(tmp_path: Path) -> None:
-    layout = make_home(tmp_path, epochs=10_000)
-    command = [sys.executable, "-m", "stages.worker", str(layout.home), KEY]
-    training = subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def test_a_training_ends_when_ray_kills_its_task_and_leaves_nothing(tmp_path: Path) -> None:
+    layout = make_home(tmp_path / "task" / "home", epochs=10_000)
+    training = subprocess.Popen(
+        [sys.executable, "-m", "stages.worker", str(layout.home), KEY],
+        cwd=REPOSITORY,
+        env={**os.environ, worker.FOLDER: str(tmp_path / "task")},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert training.stdin is not None
     until("epoch 1/", training)
     training.stdin.close()
     assert training.wait(timeout=60) == 1
+    assert not (tmp_path / "task").exists()
 
 
 def test_checkpoints_may_go_while_they_are_looked_for(tmp_path: Path) -> None:
