@@ -120,8 +120,8 @@ def grow_lock(cells: int) -> None:
 def write_lock(repo: Any, stages: list[Any]) -> None:
     """Record one stage once more."""
     with repo.lock, repo.scm_context(quiet=True):
-        record = LockFile(stages)
-        record.add(stages[0])
+        record = LockFile(stages, jobs=1)
+        record.add(stages[0], seconds=0.0)
         record.write()
 
 

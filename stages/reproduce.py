@@ -51,7 +51,7 @@ class Reproduction:
         self.locks: dict[str, ExitStack] = {}
         self.done: set[PipelineStage] = set()
         self.failed: dict[PipelineStage, str] = {}
-        self.record = LockFile(plan)
+        self.record = LockFile(plan, jobs)
         self.processes = Processes()
 
     def run(self) -> None:
@@ -63,10 +63,12 @@ class Reproduction:
                 self._wait()
                 self._fill()
         finally:
-            self.processes.stop()
-            for lock in self.locks.values():
-                lock.close()
-            self.record.write()
+            self.record.write()  # first of all, for another Ctrl-C may follow
+            try:
+                self.processes.stop()
+            finally:
+                for lock in self.locks.values():
+                    lock.close()
         self.record.sort()
 
     @property
@@ -106,7 +108,7 @@ class Reproduction:
         except RunCacheNotFoundError:
             stage.save_deps()
         else:
-            self._save(stage)
+            self._save(stage, 0.0)
             return "taken from the cache"
         name, settings = stage.addressing, prepare_kwargs(stage, {"OMP_NUM_THREADS": thread_share(self.jobs)})
         command = " && ".join(stage.cmd if isinstance(stage.cmd, list) else stage.cmd.splitlines())
@@ -141,8 +143,9 @@ class Reproduction:
                 last = self.board.last(event.name)
                 self._fail(stage, f"exit status {event.status}" + (f": {last}" if last else ""))
             else:
-                self._save(stage)
-                self._done(stage, f"done in {duration(self.board.seconds(event.name))}")
+                seconds = self.board.seconds(event.name)
+                self._save(stage, seconds)
+                self._done(stage, f"done in {duration(seconds)}")
         except DvcException as error:
             self._fail(stage, complaint(error))
 
@@ -152,12 +155,12 @@ class Reproduction:
             self.board.line(event.name, event.text)
         return event
 
-    def _save(self, stage: PipelineStage) -> None:
+    def _save(self, stage: PipelineStage, seconds: float) -> None:
         """As the end of DVC's ``Stage.run``, which keeps a run in the cache only if all of its outputs are there."""
         plain = (out for out in stage.outs if not (out.is_metric or out.is_plot))
         stage.save(run_cache=all(out.use_cache for out in plain))
         stage.commit()
-        self.record.add(stage)
+        self.record.add(stage, seconds)
 
     def _done(self, stage: PipelineStage, outcome: str) -> None:
         self.board.end(stage.addressing, outcome)

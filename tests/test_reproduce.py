@@ -213,3 +213,20 @@ def test_ctrl_c_ends_the_commands_leaves_no_lock_and_says_how_to_continue(home: 
     executed()
     reproduce(Path(), 2)
     assert executed() == ["b"]
+
+
+def test_what_is_done_is_recorded_whatever_follows_the_first_ctrl_c(home: Path) -> None:
+    os.mkfifo("told")
+    pipeline({"a": "echo a > cells/a", "b": "trap 'echo > told' INT; echo here; cat pipe; cat pipe > cells/b"})
+    command = [sys.executable, "-m", "stages.reproduce", ".", "--jobs", "1", "cell@*"]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    driver = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert driver.stdout is not None
+    next(line for line in driver.stdout if line == "cell@b: here\n")
+    driver.send_signal(signal.SIGINT)
+    Path("told").read_text()  # the first Ctrl-C has reached the command, which goes on
+    driver.send_signal(signal.SIGINT)
+    _, errors = driver.communicate(timeout=30)
+    assert errors == "error: interrupted; run the same command again to continue.\n"
+    recorded = yaml.safe_load(Path("dvc.lock").read_text())["stages"]
+    assert set(recorded) == {"source", "cell@a"}
