@@ -26,7 +26,7 @@ from stages.train import run
 from tests.small import REPOSITORY, write_split
 
 KEY = "digits-recurnet1-4"
-SIZE = {"object_store_memory": 100 * 2**20}
+SIZE = {"object_store_memory": 100 * 2**20, "include_log_monitor": False}
 EPOCHS = 30  # many more than pass before what follows from a line about the second one
 
 
@@ -38,7 +38,10 @@ def cluster() -> Iterator[Any]:
     monkeypatch.setenv("RECURNETS_CHECKPOINT_SECONDS", "0")  # the nodes inherit it
     quick = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 2}
     config = {**quick, "worker_niceness": 0}  # else whatever else runs on this machine comes first
-    made = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "_system_config": config, **SIZE})
+    made = cluster_utils.Cluster(
+        initialize_head=True,
+        head_node_args={"num_cpus": 0, "include_dashboard": False, "_system_config": config, **SIZE},
+    )
     yield made
     made.shutdown()
     monkeypatch.undo()
