@@ -7,12 +7,14 @@ task is :func:`train`, which arrives by value: it imports nothing of the project
 
 from __future__ import annotations
 
+import _thread
 import os
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -22,6 +24,7 @@ from threading import Thread
 from typing import Any
 
 POLL_SECONDS = 1.0  # how often checkpoints are looked for
+GRACE_SECONDS = 10.0  # until a training that does not heed its interruption is ended
 HOME = "home"
 FOLDER = "RECURNETS_TASK_FOLDER"  # in the environment: what goes when the task is killed
 
@@ -118,10 +121,10 @@ def _outputs(home: Path) -> dict[str, bytes]:
 
 
 def _end_with_the_task() -> None:
-    """Wait for the end of our input, which the task's process holds open as long as it lives; then tidy up and end."""
+    """Wait for the end of our input, which the task's process holds open as long as it lives; then interrupt us."""
     os.read(sys.stdin.fileno(), 1)
-    if folder := os.environ.get(FOLDER):
-        shutil.rmtree(folder, ignore_errors=True)
+    _thread.interrupt_main()
+    time.sleep(GRACE_SECONDS)
     os._exit(1)
 
 
@@ -130,7 +133,12 @@ def main() -> None:
     from stages import train
 
     Thread(target=_end_with_the_task, daemon=True).start()
-    train.main()
+    try:
+        train.main()
+    except (KeyboardInterrupt, BrokenPipeError):  # nobody is left to tidy up
+        if folder := os.environ.get(FOLDER):
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 if __name__ == "__main__":
