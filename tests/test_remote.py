@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import pytest
 import yaml
 from dvc.repo import Repo
 
-from stages import remote, worker
+from stages import remote
 from stages.errors import StageError
 from stages.layout import Layout
 from stages.params import load_params
@@ -178,34 +177,6 @@ def test_without_ray_or_its_cluster_one_sentence_says_so(monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(StageError, match="Ray is not installed; install 'ray' or unset RAY_ADDRESS"):
         connect()
-
-
-def test_a_training_ends_when_ray_kills_its_task_and_leaves_nothing(tmp_path: Path) -> None:
-    layout = make_home(tmp_path / "task" / "home", epochs=10_000)
-    training = subprocess.Popen(
-        [sys.executable, "-m", "stages.worker", str(layout.home), KEY],
-        cwd=REPOSITORY,
-        env={**os.environ, worker.FOLDER: str(tmp_path / "task")},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert training.stdin is not None
-    until("epoch 1/", training)
-    training.stdin.close()
-    assert training.wait(timeout=60) == 1
-    assert not (tmp_path / "task").exists()
-
-
-def test_checkpoints_may_go_while_they_are_looked_for(tmp_path: Path) -> None:
-    for name in ("first", "second"):
-        path = tmp_path / ".checkpoints" / KEY / name / "seed-0.pt"
-        path.parent.mkdir(parents=True)
-        path.write_bytes(b"state")
-    looking = worker.new_checkpoints(tmp_path, {})
-    assert next(looking)[1] == b"state"
-    shutil.rmtree(tmp_path / ".checkpoints")  # what a training does when it is done
-    assert list(looking) == []
 
 
 class Cluster:
