@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from dvc.repo import Repo
 
 from stages import audit
 from stages.errors import StageError
@@ -66,6 +67,13 @@ def test_data_that_would_be_made_anew_is_told(
     said = capsys.readouterr().out
     assert "\n  x/dvc.yaml:split@digits would run again; results that need it may be of other data" in said
     assert "report" not in said
+
+
+def test_what_python_compiles_beside_its_sources_makes_no_stage_stale() -> None:
+    with Repo(str(ROOT)) as repo:
+        assert repo.dvcignore.is_ignored_dir(str(ROOT / "models" / "__pycache__"))
+        assert repo.dvcignore.is_ignored_dir(str(ROOT / "stages" / "params" / "__pycache__"))
+        assert not repo.dvcignore.is_ignored_dir(str(ROOT / "stages" / "params"))
 
 
 def test_a_stale_lock_is_an_error_that_names_its_stages(
