@@ -16,8 +16,10 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+import torch
+
 from models.registry import build, models
-from stages.arrays import read_split
+from stages.arrays import SplitData, read_split
 from stages.batches import load_images
 from stages.device import choose_device, describe, keep_freed_memory
 from stages.engine import History, Hooks, train
@@ -35,9 +37,11 @@ class _EnoughError(Exception):
     """Raised after the last epoch that is wanted, to leave the training."""
 
 
-def first_epochs(cell: Cell, compute: Compute, layout: Layout, epochs: int) -> list[dict[str, float]]:
+def first_epochs(
+    cell: Cell, split: SplitData, compute: Compute, device: torch.device, epochs: int
+) -> list[dict[str, float]]:
     """The curves of the first ``epochs`` epochs of a cell's first seed, as this code trains it: a row per epoch."""
-    split, seed, device = read_split(layout.data(cell.dataset)), cell.recipe.seeds[0], choose_device(compute)
+    seed = cell.recipe.seeds[0]
     rows: list[dict[str, float]] = []
 
     def after_epoch(histories: Mapping[int, History]) -> None:
@@ -74,15 +78,16 @@ def spotcheck(result: CellResult, compute: Compute, layout: Layout, epochs: int)
     Raises :class:`StageError` if its split is missing or is not the one that it was trained on.
     """
     cell, seed = result.cell, result.cell.recipe.seeds[0]
-    if read_split(layout.data(cell.dataset)).digest != result.run.data_sha256:
+    split, device = read_split(layout.data(cell.dataset)), choose_device(compute)
+    if split.digest != result.run.data_sha256:
         raise StageError(
             f"{cell.key} was trained on other data than {layout.data(cell.dataset)}; make its split again."
         )
-    ours = first_epochs(cell, compute, layout, min(epochs, cell.recipe.epochs))
+    ours = first_epochs(cell, split, compute, device, min(epochs, cell.recipe.epochs))
     committed = [
         row for row in read_rows(layout.training(cell) / "curves.csv", CURVE_COLUMNS) if row["seed"] == str(seed)
     ]
-    machine = describe(choose_device(compute))
+    machine = describe(device)
     return {
         "key": cell.key,
         "seed": seed,
