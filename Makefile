@@ -12,8 +12,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: reproduce test lint check benchmark lock environment
 reproduce: environment
-	$(if $(filter-out 1,$(JOBS)),python -m stages.reproduce . --jobs $(JOBS),dvc repro)
-	@python -m stages.overview .
+	$(if $(filter-out 1,$(JOBS)),python -m commands reproduce . --jobs $(JOBS),dvc repro)
+	@python -m commands summary .
 
 test: lint
 	python -m pytest
@@ -26,8 +26,8 @@ lint: environment
 
 # Runs in a copy, so that nothing here changes; KEEP=folder leaves the copy there.
 check: environment
-	python -m stages.audit . full
-	python -m stages.rerun $(if $(KEEP),--keep "$(KEEP)")
+	python -m commands audit . full
+	python -m commands rerun $(if $(KEEP),--keep "$(KEEP)")
 
 benchmark: environment
 	python -m benchmarks.throughput --device cpu --threads 1 2

@@ -1,7 +1,7 @@
 """The engine and the naive loop on the same made-up images, each in a process of its own, an epoch at a time.
 
-Processes apart, since the engine keeps the memory that it frees (`stages.device.keep_freed_memory`), and the naive loop
-is to have the C library's own way.
+Processes apart, since the engine keeps the memory that it frees (`keep_freed_memory` of stages.learning.device), and
+the naive loop is to have the C library's own way.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from torch import nn
 from benchmarks import naive
 from benchmarks.memory import CLASSES, SIDES
 from models.registry import build
-from stages.arrays import Part
-from stages.batches import Images, load_images, training_batches
-from stages.device import choose_device, keep_freed_memory
-from stages.engine import Training, train_together
-from stages.params import Cell, Compute
-from stages.recipe import Recipe
-from stages.streams import numpy_stream
+from stages.cell import Cell, Compute
+from stages.cell.recipe import Recipe
+from stages.learning.batches import Images, load_images, training_batches
+from stages.learning.device import choose_device, keep_freed_memory
+from stages.learning.engine import Training, train_together
+from stages.splits.format import Part
+from stages.splits.streams import numpy_stream
 
 
 @dataclass(frozen=True)

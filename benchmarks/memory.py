@@ -19,12 +19,13 @@ import numpy as np
 import torch
 
 from models.registry import build
-from stages.arrays import Part
-from stages.batches import load_images
-from stages.device import choose_device, keep_freed_memory
-from stages.engine import train
-from stages.params import Cell, Compute, load_params
-from stages.streams import numpy_stream
+from stages.cell import Cell, Compute
+from stages.learning.batches import load_images
+from stages.learning.device import choose_device, keep_freed_memory
+from stages.learning.engine import train
+from stages.params import load_params
+from stages.splits.format import Part
+from stages.splits.streams import numpy_stream
 
 ROOT = Path(__file__).resolve().parents[1]
 MIB = 2**20

@@ -23,10 +23,10 @@ from torch.utils.data import DataLoader, Dataset
 from models.mnist_rnn import RowNetwork
 from models.recurnets import RecurNet1, RecurNet2
 from models.registry import build
-from stages.arrays import Part
-from stages.params import Transform
-from stages.recipe import Adam, Objective, Recipe
-from stages.vision import load_torchvision
+from stages.cell import Transform
+from stages.cell.recipe import Adam, Objective, Recipe
+from stages.core.torchvision_import import load_torchvision
+from stages.splits.format import Part
 
 
 class EveryIterate(nn.Module):

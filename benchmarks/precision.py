@@ -18,15 +18,16 @@ from pathlib import Path
 import pandas as pd
 
 from models.registry import build
-from stages.arrays import read_split
-from stages.batches import load_images
-from stages.device import choose_device, describe, keep_freed_memory
-from stages.engine import train
-from stages.errors import run_stage
-from stages.files import write_text
-from stages.layout import Layout
-from stages.params import Cell, Compute, load_params
-from stages.statistics import over_seeds
+from stages.cell import Cell, Compute
+from stages.compare.intervals import over_seeds
+from stages.core.errors import run_stage
+from stages.core.files import write_text
+from stages.core.layout import Layout
+from stages.learning.batches import load_images
+from stages.learning.device import choose_device, describe, keep_freed_memory
+from stages.learning.engine import train
+from stages.params import load_params
+from stages.splits.format import read_split
 
 ROOT = Path(__file__).resolve().parents[1]
 MARGIN = 0.013  # of accuracies, as most claims have it

@@ -27,14 +27,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from models.registry import build
-from stages.arrays import Part, read_split
-from stages.batches import load_images
-from stages.device import describe
-from stages.engine import train
-from stages.files import write_json
-from stages.params import Transform
-from stages.recipe import Adam, Recipe, Steps
-from stages.vision import load_torchvision
+from stages.cell import Transform
+from stages.cell.recipe import Adam, Recipe, Steps
+from stages.core.files import write_json
+from stages.core.torchvision_import import load_torchvision
+from stages.learning.batches import load_images
+from stages.learning.device import describe
+from stages.learning.engine import train
+from stages.splits.format import Part, read_split
 
 SIDE, CLASSES, BATCH = 28, 10, 1024
 GATES = {"elman": 1, "lstm": 4}

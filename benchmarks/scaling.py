@@ -8,7 +8,7 @@ params.yaml several times for every stage, and it grows with the cells; so only 
 all of them, and what all would take is reckoned. Times are processor time, so that a busy machine does not matter:
 
 - *plan*: DVC reads dvc.yaml, params.yaml and dvc.lock, and we order the stages;
-- *run*: what `python -m stages.reproduce` adds to a cell, after the plan, but for dvc.lock;
+- *run*: what `python -m commands reproduce` adds to a cell, after the plan, but for dvc.lock;
 - *check*: what a plain `dvc repro` needs to see that a cell is up to date, after the plan;
 - *write dvc.lock*: once; DVC parses and writes the whole file;
 - *run all, side by side*: plans, cells and checks; dvc.lock, written for many stages at once, may take 5 % of the time
@@ -38,11 +38,11 @@ from typing import Any
 
 import yaml
 
-from stages.board import Board
-from stages.layout import Layout
-from stages.lockfile import SHARE, LockFile
+from commands.reproduce.board import Board
+from commands.reproduce.driver import Reproduction
+from commands.reproduce.lock import SHARE, LockFile
+from stages.core.layout import Layout
 from stages.params import load_params
-from stages.reproduce import Reproduction
 from tests.fake_results import write_cell, write_split
 
 REPOSITORY = Path(__file__).parent.parent
@@ -95,7 +95,7 @@ def plan() -> tuple[Any, Any, list[Any]]:
 
 
 def run(repo: Any, graph: Any, stages: list[Any], jobs: int) -> None:
-    """What stages.reproduce does after the plan."""
+    """What commands.reproduce.driver does after the plan."""
     with repo.lock, repo.scm_context(quiet=True), Board(len(stages)) as board:
         reproduction = Reproduction(repo, graph, stages, jobs, board)
         reproduction.run()

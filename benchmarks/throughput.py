@@ -30,10 +30,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import naive
 from benchmarks.loops import Case, apart, now
-from stages.batches import load_images, training_batches
-from stages.device import choose_device, describe
-from stages.files import write_text
-from stages.params import Compute, load_params
+from stages.cell import Compute
+from stages.core.files import write_text
+from stages.learning.batches import load_images, training_batches
+from stages.learning.device import choose_device, describe
+from stages.params import load_params
 
 ROOT = Path(__file__).resolve().parents[1]
 CASES = (

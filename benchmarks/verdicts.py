@@ -17,10 +17,10 @@ from functools import cache
 
 import numpy as np
 
-from stages.speed import ERROR_COLUMNS, RESULTS
-from stages.streams import numpy_stream
-from stages.tables import write_csv
-from stages.verdicts import BETTER, INCONCLUSIVE, MATCH, WORSE, Measured, Target, binomial, judge, student
+from stages.compare.verdicts import BETTER, INCONCLUSIVE, MATCH, WORSE, Measured, Target, binomial, judge, student
+from stages.core.tables import write_csv
+from stages.report.benchmark_tables import ERROR_COLUMNS, RESULTS
+from stages.splits.streams import numpy_stream
 
 IMAGES = 10_000
 PUBLISHED = 0.9

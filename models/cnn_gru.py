@@ -12,9 +12,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from models.normalisation import BatchNorm2d
+from models.layers.normalisation import BatchNorm2d
+from models.layers.stepwise import states
 from models.registry import register
-from models.stepwise import states
 
 CHANNELS = (64, 128, 256, 512, 512)
 CELLS = {"gru": nn.GRU, "elman": nn.RNN}

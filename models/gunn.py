@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.normalisation import BatchNorm2d
+from models.layers.normalisation import BatchNorm2d
 from models.registry import register
 
 LAYERS = ("gunn", "sunn_shared", "sunn", "sunn_matched")

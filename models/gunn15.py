@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.normalisation import BatchNorm2d
+from models.layers.normalisation import BatchNorm2d
 from models.registry import register
 
 

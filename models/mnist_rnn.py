@@ -13,9 +13,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from models.recurrence import elman_last_state, lstm_last_state
+from models.layers.recurrence import elman_last_state, lstm_last_state
+from models.layers.stepwise import states, transformed
 from models.registry import register
-from models.stepwise import states, transformed
 
 
 class RowNetwork(nn.Module):

@@ -14,7 +14,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from models.normalisation import BatchNorm2d
+from models.layers.normalisation import BatchNorm2d
 from models.registry import register
 
 

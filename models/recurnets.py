@@ -15,7 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from models.normalisation import BatchNorm2d
+from models.layers.normalisation import BatchNorm2d
 from models.registry import register
 
 

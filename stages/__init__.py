@@ -1,1 +1,1 @@
-"""The pipeline's stages, one module each, and the few modules they share."""
+"""The pipeline: a stage is a folder or file of its name, a library a noun (docs/architecture.md is the floor plan)."""

@@ -14,12 +14,13 @@ from pathlib import Path
 import torch
 
 from models.registry import UnknownModelError, build, check_options, models
-from stages.errors import StageError, run_stage
-from stages.files import write_text
-from stages.layout import Layout
-from stages.params import Cell, Model, Params, Split, load_params
+from stages.cell import Cell, Model, Split
+from stages.core.errors import StageError, run_stage
+from stages.core.files import write_text
+from stages.core.layout import Layout
+from stages.params import Params, load_params
+from stages.splits.facts import OFFICIAL
 
-IMAGES = {"digits": (1, 8), "mnist": (1, 28), "svhn": (3, 32), "cifar10": (3, 32)}  # channels, side in pixels
 # What constructors and torch raise for values and shapes that do not go together.
 _MISFITS = (ArithmeticError, AssertionError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
 
@@ -69,10 +70,10 @@ def _try(params: Params, cell: Cell, source: Path) -> None:
 
 def _image(params: Params, cell: Cell) -> tuple[int, int] | None:
     """Channels and side of what a cell's model is given; None for images of the user's own."""
-    if (source := cell.split.source) not in IMAGES or params.data.get(source, Split()).folder is not None:
+    if (source := cell.split.source) not in OFFICIAL or params.data.get(source, Split()).folder is not None:
         return None
-    channels, side = IMAGES[source]
-    return channels, cell.transform.crop or cell.transform.resize or side
+    facts = OFFICIAL[source]
+    return facts.channels, cell.transform.crop or cell.transform.resize or facts.side
 
 
 def _listed(cell: Cell) -> str:

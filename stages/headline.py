@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from stages.errors import run_stage
-from stages.files import write_json
-from stages.layout import Layout
+from stages.core.errors import run_stage
+from stages.core.files import write_json
+from stages.core.layout import Layout
 from stages.params import load_params
-from stages.results import CellResult, read_cell
+from stages.results.cell_result import CellResult
+from stages.results.read import read_cell
 
 
 def headline(result: CellResult) -> dict[str, float | int]:

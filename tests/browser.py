@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from stages import compare, report
-from stages.layout import Layout
+from stages.compare.__main__ import main as compare
+from stages.core.layout import Layout
 from stages.params import load_params
+from stages.report.__main__ import main as report
 from tests.fake_results import write_cells, write_split
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,7 +44,7 @@ def write_report(home: Path) -> Path:
     for stage in (compare, report):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("sys.argv", ["stage", str(home)])
-            stage.main()
+            stage()
     return Layout(home).reports / "report.html"
 
 

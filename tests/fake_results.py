@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from stages.files import sha256_of, write_json, write_text
-from stages.layout import Layout
-from stages.params import Cell, Params
-from stages.results import SCORES
-from stages.streams import numpy_stream
+from stages.cell import Cell
+from stages.core.files import sha256_of, write_json, write_text
+from stages.core.layout import Layout
+from stages.params import Params
+from stages.results.cell_result import SCORES
+from stages.splits.streams import numpy_stream
 
 ENVIRONMENT = {
     "python": "3.12.0", "torch": "2.13.0", "device": "cpu", "device_name": "fake processor",

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.beside import Beside, Row
-from stages.exhibits import Statement
-from stages.layout import Layout
-from stages.papers import PAPERS, load_paper
+from stages.compare.claims_in_words import statement_rows
+from stages.compare.side_by_side import Beside, Row
+from stages.core.layout import Layout
+from stages.documents.exhibits import Statement
+from stages.documents.paper import PAPERS, load_paper
 from stages.params import Energy, load_params
-from stages.results import CellResult, read_results
-from stages.statements import statement_rows
+from stages.results.cell_result import CellResult
+from stages.results.read import read_results
 from tests.fake_results import write_cells
 from tests.small import REPOSITORY
 

@@ -11,9 +11,9 @@ from threading import Thread
 
 import pytest
 
-from stages import download
-from stages.layout import Layout
-from stages.vision import load_torchvision
+from stages.core.layout import Layout
+from stages.core.torchvision_import import load_torchvision
+from stages.download import dataset as download
 
 ROOT = Path(__file__).parents[1]
 

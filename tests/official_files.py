@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages import datasets
-from stages.fetch import OfficialFile
-from stages.vision import load_torchvision
+from stages.core.torchvision_import import load_torchvision
+from stages.download.fetch import OfficialFile
+from stages.download.official_files import OFFICIAL_FILES
+from stages.splits.facts import OFFICIAL
 
 
 def idx(values: np.ndarray) -> bytes:
@@ -72,7 +73,7 @@ def small(dataset: str) -> dict[str, bytes]:
 
 def pin(monkeypatch: pytest.MonkeyPatch, dataset: str, files: Mapping[str, bytes], archive: bytes = b"") -> None:
     """Make ``files`` the official ones: their size and SHA-256 in the registry, their MD5 in torchvision's classes."""
-    from stages import download
+    from stages.download import dataset as download
 
     def md5(content: bytes) -> str:
         return hashlib.md5(content).hexdigest()
@@ -80,9 +81,10 @@ def pin(monkeypatch: pytest.MonkeyPatch, dataset: str, files: Mapping[str, bytes
     def official(name: str, content: bytes) -> OfficialFile:
         return OfficialFile(name, len(content), hashlib.sha256(content).hexdigest())
 
-    facts = datasets.DATASETS[dataset]
+    facts = OFFICIAL[dataset]
     pinned = tuple(official(name, content) for name, content in files.items())
-    monkeypatch.setitem(datasets.DATASETS, dataset, replace(facts, counts=(50, 20), files=pinned))
+    monkeypatch.setitem(OFFICIAL, dataset, replace(facts, counts=(50, 20)))
+    monkeypatch.setitem(OFFICIAL_FILES, dataset, pinned)
     known = load_torchvision().datasets
     if dataset == "mnist":
         monkeypatch.setattr(known.MNIST, "resources", [(name, md5(content)) for name, content in files.items()])

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from stages.arrays import PARTS
-from stages.files import sha256, sha256_of, write_json
-from stages.layout import Layout
-from stages.params import Cell, Params, load_params
-from stages.streams import numpy_stream
+from stages.cell import Cell
+from stages.core.files import sha256, sha256_of, write_json
+from stages.core.layout import Layout
+from stages.params import Params, load_params
+from stages.splits.format import PARTS
+from stages.splits.streams import numpy_stream
 
 REPOSITORY = Path(__file__).parent.parent
 

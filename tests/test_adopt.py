@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from stages import train
-from stages.adopt import RESULTS, adopt
-from stages.errors import StageError
-from stages.layout import Layout
-from stages.params import Compute
+from commands.adopt import RESULTS, adopt
+from stages.cell import Compute
+from stages.core.errors import StageError
+from stages.core.layout import Layout
+from stages.train import local as train
 from tests.small import small_params, write_split
 
 KEY = "digits-recurnet1-5"

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
-from stages import audit
-from stages.errors import StageError
-from stages.files import read_json, write_json
-from stages.layout import Layout
+from commands import audit
+from stages.core.errors import StageError
+from stages.core.files import read_json, write_json
+from stages.core.layout import Layout
 from stages.params import load_params
-from stages.provenance import code_digest
+from stages.train.code_digest import code_digest
 from tests.fake_results import write_cells
 
 ROOT = Path(__file__).resolve().parents[1]

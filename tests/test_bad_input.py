@@ -21,11 +21,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stages import check
-from stages.claims import Claim, load_claims
-from stages.errors import StageError
-from stages.papers import PAPERS, load_papers
+from stages.core.errors import StageError
+from stages.documents.claims import Claim, load_claims
+from stages.documents.paper import PAPERS, load_papers
 from stages.params import load_params
-from stages.readers import read_cifar_batch, read_idx, read_svhn
+from stages.split.readers import read_cifar_batch, read_idx, read_svhn
 from tests.official_files import cifar_batch, idx, images_and_labels, svhn_mat
 from tests.small import REPOSITORY
 

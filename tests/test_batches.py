@@ -7,11 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
-from stages.arrays import Part, noise
-from stages.batches import load_images, ordered_batches, steps_per_epoch, training_batches
-from stages.params import Transform
-from stages.streams import numpy_stream
-from stages.vision import load_torchvision
+from stages.cell import Transform
+from stages.core.torchvision_import import load_torchvision
+from stages.learning.batches import load_images, ordered_batches, steps_per_epoch, training_batches
+from stages.splits.format import Part, noise
+from stages.splits.streams import numpy_stream
 from tests.small import small_cell
 
 CPU = torch.device("cpu")

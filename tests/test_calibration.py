@@ -10,8 +10,8 @@ import torch
 from sklearn.metrics import brier_score_loss, log_loss
 from torch import Tensor
 
-from stages.calibration import BINS, RELIABILITY_COLUMNS, calibration, reliability
-from stages.streams import numpy_stream
+from stages.evaluate.calibration import BINS, RELIABILITY_COLUMNS, calibration, reliability
+from stages.splits.streams import numpy_stream
 
 
 def guesses(images: int = 200, classes: int = 10, scale: float = 2.0) -> tuple[Tensor, Tensor]:

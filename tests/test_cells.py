@@ -13,13 +13,16 @@ import pandas as pd
 import pytest
 import yaml
 
-from stages import evaluate, provenance, train
-from stages.batches import Images, load_images
-from stages.checkpoint import Checkpoints
-from stages.errors import StageError
-from stages.files import sha256
-from stages.layout import Layout
-from stages.params import Compute, load_params
+from stages.cell import Compute
+from stages.core.errors import StageError
+from stages.core.files import sha256
+from stages.core.layout import Layout
+from stages.evaluate import cell as evaluate
+from stages.learning.batches import Images, load_images
+from stages.params import load_params
+from stages.train import code_digest as provenance
+from stages.train import local as train
+from stages.train.checkpoint import Checkpoints
 from tests.small import REPOSITORY, small_cell, small_params, write_split
 
 COMPUTE = Compute(device="cpu", threads=1)
@@ -166,8 +169,12 @@ def test_the_command_line_trains_a_named_run(tmp_path: Path) -> None:
 
 def test_the_code_of_a_run_includes_what_its_model_imports(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(provenance, "sha256_of", set)
-    assert {"mnist_rnn.py", "recurrence.py", "engine.py", "objectives.py"} <= provenance.code_digest("lstm")
-    assert {"recurrence.py", "mnist_rnn.py", "recurnets.py"} & provenance.code_digest("recurnet1") == {"recurnets.py"}
+    shared = {"models/layers/recurrence.py", "stages/learning/engine.py", "stages/cell/recipe.py"}
+    assert {"models/mnist_rnn.py", *shared} <= provenance.code_digest("lstm")
+    assert {"models/mnist_rnn.py", "models/recurnets.py", *shared} & provenance.code_digest("recurnet1") == {
+        "models/recurnets.py",
+        *shared,
+    }
 
 
 def test_an_unknown_cell_is_one_sentence() -> None:

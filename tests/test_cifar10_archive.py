@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from stages import download
-from stages.errors import StageError
-from stages.layout import Layout
+from stages.core.errors import StageError
+from stages.core.layout import Layout
+from stages.download import dataset as download
 from tests.official_files import contents, fill, pin, small
 
 pytest_plugins = ("tests.loopback",)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from stages.claims import Claim, load_claims
-from stages.exhibits import Statement
-from stages.papers import PAPERS, Paper, load_papers
-from stages.verdicts import COUNTED
+from stages.compare.verdicts import COUNTED
+from stages.documents.claims import Claim, load_claims
+from stages.documents.exhibits import Statement
+from stages.documents.paper import PAPERS, Paper, load_papers
 
 DOCUMENTS = load_papers()
 CLAIMS = {document.id: load_claims(PAPERS / document.id / "claims.csv", document) for document in DOCUMENTS}

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from models.cnn_gru import crops
-from models.normalisation import BatchNorm2d
+from models.layers.normalisation import BatchNorm2d
 from models.registry import build
 
 

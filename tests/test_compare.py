@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from stages.compare import compare as write_comparison
-from stages.errors import StageError
+from stages.compare.tables import compare as write_comparison
+from stages.core.errors import StageError
+from stages.core.layout import Layout
 from stages.headline import headline
-from stages.layout import Layout
 from stages.params import Params, load_params
-from stages.results import read_cell, read_results
+from stages.results.read import read_cell, read_results
 from tests.fake_results import write_cells
 
 ROOT = Path(__file__).resolve().parents[1]

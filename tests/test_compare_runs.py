@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from stages import compare_runs
-from stages.compare_runs import Moved, Tolerance, compare, shown
-from stages.errors import StageError
+from commands import compare_results as compare_runs
+from commands.compare_results import Moved, Tolerance, compare, shown
+from stages.core.errors import StageError
 from stages.params import load_params
 from tests.fake_results import write_cells
 

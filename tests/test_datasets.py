@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.datasets import CIFAR10, DATASETS, read_official
-from stages.download import download
-from stages.errors import StageError
-from stages.layout import Layout
-from stages.readers import read_cifar_batch, read_idx, read_idx_part, read_svhn
-from stages.vision import load_torchvision
+from stages.core.errors import StageError
+from stages.core.layout import Layout
+from stages.core.torchvision_import import load_torchvision
+from stages.download.dataset import download
+from stages.download.official_files import OFFICIAL_FILES
+from stages.split.official import read_official
+from stages.split.readers import read_cifar_batch, read_idx, read_idx_part, read_svhn
+from stages.splits.facts import CIFAR10
 from tests.official_files import cifar_batch, idx, images_and_labels, pin, small, svhn_mat
 
 SHARED = Path(__file__).parents[2] / "shared" / "datasets"
@@ -212,7 +214,7 @@ def test_real_cifar10_is_read_like_torchvision_reads_it(
     raw = Layout(tmp_path).raw("cifar10")
     source = read_official("cifar10", raw)
     assert source.classes == CIFAR10
-    assert sorted(path.name for path in raw.iterdir()) == sorted(file.name for file in DATASETS["cifar10"].files)
+    assert sorted(path.name for path in raw.iterdir()) == sorted(file.name for file in OFFICIAL_FILES["cifar10"])
     reference = load_torchvision().datasets.CIFAR10(cifar10_mirror / "cifar10", train=True)
     assert tuple(reference.classes) == source.classes
     assert source.train.labels.tolist() == reference.targets

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from stages.batches import Images
-from stages.engine import Hooks, train
-from stages.errors import StageError
+from stages.core.errors import StageError
+from stages.learning.batches import Images
+from stages.learning.engine import Hooks, train
 from tests.training import CELL, few_images, identical, make, run
 
 

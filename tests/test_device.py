@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 
-from stages.device import choose_device
-from stages.errors import StageError
-from stages.params import Compute
+from stages.cell import Compute
+from stages.core.errors import StageError
+from stages.learning.device import choose_device
 
 SWITCHES: tuple[tuple[Any, str], ...] = (
     (torch.backends.cudnn, "deterministic"),

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from stages import download
-from stages.datasets import DATASETS
-from stages.errors import StageError, run_stage
-from stages.layout import Layout
+from stages.core.errors import StageError, run_stage
+from stages.core.layout import Layout
+from stages.download import dataset as download
+from stages.download.__main__ import main
+from stages.download.official_files import OFFICIAL_FILES
 from tests.official_files import contents, fill, pin, small
 
 pytest_plugins = ("tests.loopback",)
@@ -26,7 +27,7 @@ def exit_message(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> str:
     """What the command line says when it fails; the exit status of a message is 1."""
     monkeypatch.setattr(sys, "argv", ["download", *arguments])
     with pytest.raises(SystemExit) as stopped:
-        run_stage(download.main)
+        run_stage(main)
     assert isinstance(stopped.value.code, str)
     return stopped.value.code
 
@@ -72,9 +73,8 @@ def test_a_file_with_other_bytes_is_named_and_not_put_in_place(
 def test_sha256_is_checked_beside_md5(layout: Layout, mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = small("mnist")
     pin(monkeypatch, "mnist", files)
-    facts = DATASETS["mnist"]
-    altered = tuple(replace(file, sha256="0" * 64) for file in facts.files)
-    monkeypatch.setitem(DATASETS, "mnist", replace(facts, files=altered))
+    altered = tuple(replace(file, sha256="0" * 64) for file in OFFICIAL_FILES["mnist"])
+    monkeypatch.setitem(OFFICIAL_FILES, "mnist", altered)
     fill(mirror / "mnist", files)
     with pytest.raises(StageError, match=hashlib.sha256(next(iter(files.values()))).hexdigest()):
         download.download(layout, "mnist")
@@ -113,7 +113,7 @@ def test_without_network_and_mirror_one_sentence_says_what_is_missing_and_what_t
     dataset: str, layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     message = exit_message([str(layout.home), dataset], monkeypatch)
-    file = download.ARCHIVE if dataset == "cifar10" else DATASETS[dataset].files[0]
+    file = download.ARCHIVE if dataset == "cifar10" else OFFICIAL_FILES[dataset][0]
     assert message.startswith(f"error: {file.name} ({file.size} bytes, MD5 ")
     assert file.sha256 in message
     assert "no answer" in message
@@ -143,9 +143,9 @@ def test_a_full_disk_leaves_nothing_half_written(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     if call == "fsync":
-        monkeypatch.setattr("stages.files.os.fsync", full)
+        monkeypatch.setattr("stages.core.files.os.fsync", full)
     else:
-        monkeypatch.setattr("stages.fetch.Progress.advance", full)
+        monkeypatch.setattr("stages.download.fetch.Progress.advance", full)
     message = exit_message([str(layout.home), "mnist"], monkeypatch)
     assert "No space left on device" in message
     assert contents(layout.raw("mnist")) == {first: b"an older version"}
@@ -219,6 +219,6 @@ def test_every_official_file_has_an_md5_and_more_than_one_place(monkeypatch: pyt
     monkeypatch.undo()
     for dataset in ("mnist", "svhn", "cifar10"):
         places = download.published(dataset)
-        assert {file.name for file in DATASETS[dataset].files} <= set(places.md5)
+        assert {file.name for file in OFFICIAL_FILES[dataset]} <= set(places.md5)
         assert all(len(urls) > 1 for urls in places.urls.values())
-        assert all(len(file.sha256) == 64 for file in DATASETS[dataset].files)
+        assert all(len(file.sha256) == 64 for file in OFFICIAL_FILES[dataset])

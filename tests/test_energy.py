@@ -16,12 +16,16 @@ import pandas as pd
 import pytest
 import torch
 
-from stages import energy, train
-from stages.energy import ELECTRICITY, Meter, cost, estimated_joules, gpu_counter, grams_per_kwh, meter, rapl_counter
-from stages.errors import StageError
-from stages.layout import Layout
-from stages.params import Compute, Energy, load_params
-from stages.results import CellResult, read_cell
+from stages.cell import Compute
+from stages.compare import carbon as energy
+from stages.compare.carbon import ELECTRICITY, cost, estimated_joules, grams_per_kwh
+from stages.core.errors import StageError
+from stages.core.layout import Layout
+from stages.params import Energy, load_params
+from stages.results.cell_result import CellResult
+from stages.results.read import read_cell
+from stages.train import local as train
+from stages.train.meter import Meter, gpu_counter, meter, rapl_counter
 from tests.fake_results import IMAGES, write_cells
 from tests.small import REPOSITORY, small_cell, write_split
 

@@ -15,12 +15,13 @@ from sklearn.utils.class_weight import compute_class_weight
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stages.batches import Batch, Images, ordered_batches, training_batches
-from stages.draws import Draws
-from stages.engine import measure, train
-from stages.params import Compute
-from stages.recipe import Adam, Recipe, Sgd, Steps, learning_rate
-from stages.streams import stream_seed
+from stages.cell import Compute
+from stages.cell.recipe import Adam, Recipe, Sgd, Steps
+from stages.learning.batches import Batch, Images, ordered_batches, training_batches
+from stages.learning.draws import Draws
+from stages.learning.engine import measure, train
+from stages.learning.schedules import learning_rate
+from stages.splits.streams import stream_seed
 from tests.training import CELL, few_images, identical, make, run
 
 

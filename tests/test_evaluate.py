@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
-from stages import evaluate, train
-from stages.errors import StageError
-from stages.layout import Layout
-from stages.params import Compute
+from stages.cell import Compute
+from stages.core.errors import StageError
+from stages.core.layout import Layout
+from stages.evaluate import cell as evaluate
+from stages.train import local as train
 from tests.small import small_cell, write_split
 
 COMPUTE = Compute(device="cpu", threads=1)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from stages.statistics import equality, holm, over_seeds, paired_difference
-from stages.streams import numpy_stream
+from stages.compare.intervals import equality, holm, over_seeds, paired_difference
+from stages.splits.streams import numpy_stream
 
 
 def naive_holm(p_values: Sequence[float]) -> list[float]:

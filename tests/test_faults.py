@@ -18,12 +18,12 @@ import numpy as np
 import pytest
 import torch
 
-from stages import train
-from stages.arrays import Part, SplitData
-from stages.errors import run_stage
-from stages.layout import Layout
-from stages.params import Compute, Split
-from stages.split import write_split as write_arrays
+from stages.cell import Compute, Split
+from stages.core.errors import run_stage
+from stages.core.layout import Layout
+from stages.split.write import write_split as write_arrays
+from stages.splits.format import Part, SplitData
+from stages.train import local as train
 from tests.small import REPOSITORY, small_cell, write_split
 from tests.test_pipeline import BIN, Clone
 
@@ -265,7 +265,7 @@ def test_a_missing_or_damaged_cache_is_made_good_by_the_next_repro(waiting: Wait
     stored.write_bytes(whole[:-1] + b"?")
     stored.chmod(0o444)
     shutil.rmtree(folder / "data" / "mine")
-    audit = waiting.clone.run("python", "-m", "stages.audit", ".", ok=False)
+    audit = waiting.clone.run("python", "-m", "commands.audit", ".", ok=False)
     assert f"{stored.relative_to(folder)} is damaged" in audit.stdout
     assert waiting.repro().returncode == 0
     assert array.read_bytes() == whole

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from stages import train
-from stages.errors import StageError, run_stage
-from stages.files import atomic_folder, atomic_path, read_json, write_text
-from stages.layout import Layout
-from stages.params import Compute
+from stages.cell import Compute
+from stages.core.errors import StageError, run_stage
+from stages.core.files import atomic_folder, atomic_path, read_json, write_text
+from stages.core.layout import Layout
+from stages.train import local as train
 from tests.small import small_cell, write_split
 
 
@@ -47,7 +47,7 @@ def test_a_full_disk_ends_training_with_one_sentence_and_nothing_half_written(
     write_split(layout)
     cell = small_cell(epochs=1)
     with monkeypatch.context() as patch:
-        patch.setattr("stages.files.os.fsync", full_disk)
+        patch.setattr("stages.core.files.os.fsync", full_disk)
         with pytest.raises(SystemExit, match="cannot write somewhere: No space left on device; nothing was left half"):
             run_stage(lambda: train.run([cell], Compute(device="cpu", threads=1), layout))
     assert not list(tmp_path.rglob("*.part"))

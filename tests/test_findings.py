@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from models.registry import build
-from stages.claims import Claim, load_claims
-from stages.findings import RULES, Found, found
-from stages.papers import PAPERS, Paper, load_author_log, load_paper
-from stages.sizes import count, size_rows
+from stages.compare.contradictions import RULES, Found, found
+from stages.compare.parameter_counts import count, size_rows
+from stages.documents.author_log import load_author_log
+from stages.documents.claims import Claim, load_claims
+from stages.documents.paper import PAPERS, Paper, load_paper
 
 NO_LOG = pd.DataFrame({"run": [], "epoch": []})
 RECURNETS = load_paper(PAPERS / "recurnets")

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from stages.errors import StageError
-from stages.folders import list_images, read_image_folder, record
+from stages.core.errors import StageError
+from stages.download.manifest import list_images, record
+from stages.split.image_folders import read_image_folder
 
 
 def make_folder(folder: Path, color: dict[str, str] | None = None) -> Path:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from stages.formats import measured
-from stages.interactive import rounded
+from stages.report.figures.vega_data import rounded
+from stages.report.filters import measured
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from stages.batches import Batch
-from stages.graphs import WARM_UP, Graphed
-from stages.learner import Solo
-from stages.params import Compute
-from stages.recipe import Recipe
+from stages.cell import Compute
+from stages.cell.recipe import Recipe
+from stages.learning.batches import Batch
+from stages.learning.cuda_graphs import WARM_UP, Graphed
+from stages.learning.learner import Solo
 
 
 class Recording:

@@ -13,7 +13,7 @@ from benchmarks.gradual import sequential
 from models.gunn import Gunn2d, Gunn15Keras, SharedSunn2d, matched_inner, one_by_one
 from models.gunn15 import GradualStage
 from models.registry import build
-from stages.evaluate import macs
+from stages.evaluate.size import macs
 
 # Figure 6 of the document, top to bottom, without the layers that have no parameters.
 

@@ -12,16 +12,19 @@ import torch
 import yaml
 from PIL import Image
 
-from stages import evaluate, split, train
-from stages.arrays import read_split
-from stages.batches import load_images, ordered_batches, training_batches
-from stages.download import download
-from stages.errors import StageError
-from stages.imagenet import add
-from stages.layout import Layout
-from stages.papers import PAPERS, load_paper
-from stages.params import Compute, Params, Transform, load_params
-from stages.streams import numpy_stream
+from commands.add_imagenet import add
+from stages.cell import Compute, Transform
+from stages.core.errors import StageError
+from stages.core.layout import Layout
+from stages.documents.paper import PAPERS, load_paper
+from stages.download.dataset import download
+from stages.evaluate import cell as evaluate
+from stages.learning.batches import load_images, ordered_batches, training_batches
+from stages.params import Params, load_params
+from stages.split.__main__ import main as split
+from stages.splits.format import read_split
+from stages.splits.streams import numpy_stream
+from stages.train import local as train
 from tests.small import REPOSITORY
 
 CLASSES = ("n01440764", "n01443537", "n01484850")
@@ -57,7 +60,7 @@ def made(home: Layout, monkeypatch: pytest.MonkeyPatch) -> Params:
     """Record and split the photographs as the pipeline does."""
     download(home, "imagenet")
     monkeypatch.setattr("sys.argv", ["split", str(home.home), "imagenet"])
-    split.main()
+    split()
     return load_params(home.params)
 
 
@@ -137,7 +140,7 @@ def test_a_photograph_that_changed_since_it_was_recorded_is_named(home: Layout, 
     Image.new("RGB", (50, 50)).save(changed)
     monkeypatch.setattr("sys.argv", ["split", str(home.home), "imagenet"])
     with pytest.raises(StageError, match=f"{changed.name} was changed since"):
-        split.main()
+        split()
 
 
 def test_a_folder_that_is_not_imagenet_changes_nothing(home: Layout, tmp_path: Path) -> None:

@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from stages import evaluate, train
-from stages.arrays import read_split
-from stages.audit import audit, damages
-from stages.errors import StageError
-from stages.integrity import damaged_objects, damaged_outputs
-from stages.layout import Layout
-from stages.params import Compute
-from stages.weights import load_weights
+from commands.audit import audit, damages
+from commands.damage import damaged_objects, damaged_outputs
+from stages.cell import Compute
+from stages.core.errors import StageError
+from stages.core.layout import Layout
+from stages.evaluate import cell as evaluate
+from stages.learning.weights import load_weights
+from stages.splits.format import read_split
+from stages.train import local as train
 from tests.small import REPOSITORY, small_cell, write_split
 
 COMPUTE = Compute(device="cpu", threads=1)

@@ -13,14 +13,14 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from models.registry import build
-from stages.arrays import Part
-from stages.batches import Images, load_images, training_batches
-from stages.draws import Draws
-from stages.engine import Training, train_together
-from stages.errors import StageError
-from stages.params import Compute, Transform
-from stages.recipe import Recipe
-from stages.streams import numpy_stream
+from stages.cell import Compute, Transform
+from stages.cell.recipe import Recipe
+from stages.core.errors import StageError
+from stages.learning.batches import Images, load_images, training_batches
+from stages.learning.draws import Draws
+from stages.learning.engine import Training, train_together
+from stages.splits.format import Part
+from stages.splits.streams import numpy_stream
 
 CPU = torch.device("cpu")
 SEEDS = (0, 3, 5)

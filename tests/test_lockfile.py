@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from stages.lockfile import LockFile, undisturbed
+from commands.reproduce.lock import LockFile, undisturbed
 
 
 def test_a_ctrl_c_while_the_lock_is_written_waits_for_the_end_of_it() -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
-from stages.metrics import AVERAGES, per_class, summary
-from stages.streams import numpy_stream
+from stages.learning.metrics import AVERAGES, per_class, summary
+from stages.splits.streams import numpy_stream
 
 
 @pytest.mark.parametrize("case", range(20))

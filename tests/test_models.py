@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.registry import UnknownModelError, build, check_options
-from stages.evaluate import macs
+from stages.evaluate.size import macs
 
 DEPTHS = (4, 5, 6, 7, 8)
 

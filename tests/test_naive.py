@@ -19,12 +19,13 @@ from torch.utils.data import Dataset
 
 from benchmarks import naive, throughput
 from models.registry import build
-from stages.arrays import Part
-from stages.batches import load_images, training_batches
-from stages.engine import train
-from stages.params import Transform, load_params
-from stages.recipe import Recipe
-from stages.streams import numpy_stream
+from stages.cell import Transform
+from stages.cell.recipe import Recipe
+from stages.learning.batches import load_images, training_batches
+from stages.learning.engine import train
+from stages.params import load_params
+from stages.splits.format import Part
+from stages.splits.streams import numpy_stream
 from tests.small import REPOSITORY
 
 CPU = torch.device("cpu")

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.normalisation import FEW, BatchNorm2d
+from models.layers.normalisation import FEW, BatchNorm2d
 
 SHAPE = (40, 12, 14, 14)
 

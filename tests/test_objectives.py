@@ -12,9 +12,16 @@ from sklearn.utils.class_weight import compute_class_weight
 from torch import Tensor
 from torch.nn import functional as F
 
-from stages.batches import Batch
-from stages.objectives import criterion, decided, focal_losses, same_batch_penalty, scale_gradients, split_half_penalty
-from stages.recipe import Objective
+from stages.cell.recipe import Objective
+from stages.learning.batches import Batch
+from stages.learning.objectives import (
+    criterion,
+    decided,
+    focal_losses,
+    same_batch_penalty,
+    scale_gradients,
+    split_half_penalty,
+)
 
 COUNTS = torch.tensor([6, 3, 1])
 NONE = torch.zeros(8, dtype=torch.int64)  # of environment 0, all of them

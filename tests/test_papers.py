@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from stages.claims import load_claims
-from stages.errors import StageError
-from stages.papers import PAPERS, Paper, load_paper, load_papers  # fmt: skip
-from stages.params import Cell, Params, load_params
+from stages.cell import Cell
+from stages.core.errors import StageError
+from stages.documents.claims import load_claims
+from stages.documents.paper import PAPERS, Paper, load_paper, load_papers
+from stages.params import Params, load_params
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = PAPERS / "recurnets"

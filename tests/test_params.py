@@ -11,7 +11,7 @@ import pytest
 
 from models.registry import build
 from stages import check
-from stages.errors import StageError
+from stages.core.errors import StageError
 from stages.params import load_params
 from tests.small import REPOSITORY
 

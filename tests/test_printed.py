@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from stages.claims import load_claims
-from stages.exhibits import Statement
-from stages.papers import PAPERS, load_author_cost, load_author_log, load_paper
+from stages.documents.author_log import load_author_cost, load_author_log
+from stages.documents.claims import load_claims
+from stages.documents.exhibits import Statement
+from stages.documents.paper import PAPERS, load_paper
 
 FOLDER = PAPERS / "recurnets"
 SHARED = Path(__file__).resolve().parents[2] / "shared"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from stages import pull_request
-from stages.errors import StageError
+from commands import pull_request
+from stages.core.errors import StageError
 from stages.params import load_params
 from tests.fake_results import write_cells
 from tests.small import REPOSITORY

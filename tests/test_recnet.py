@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.registry import build
-from stages.evaluate import macs
+from stages.evaluate.size import macs
 
 
 def make(architecture: str, colours: int = 3, **options: object) -> nn.Module:

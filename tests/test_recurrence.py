@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models import recurrence
-from models.recurrence import elman_last_state, lstm_last_state
+from models.layers import recurrence
+from models.layers.recurrence import elman_last_state, lstm_last_state
 
 LAYERS = {"elman": (nn.RNN, elman_last_state), "lstm": (nn.LSTM, lstm_last_state)}
 LastState = Callable[..., Tensor]

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.iterated import Iterated, trace
+from models.layers.iterated import Iterated, trace
 from models.registry import build, models
-from stages.evaluate import macs
+from stages.evaluate.size import macs
 
 
 @dataclass(frozen=True)

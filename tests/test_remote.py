@@ -16,12 +16,12 @@ import pytest
 import yaml
 from dvc.repo import Repo
 
-from stages import remote
-from stages.errors import StageError
-from stages.layout import Layout
+from stages.core.errors import StageError
+from stages.core.layout import Layout
 from stages.params import load_params
-from stages.remote import connect
-from stages.train import run
+from stages.train import cluster_driver as remote
+from stages.train.cluster_driver import connect
+from stages.train.local import run
 from tests.small import REPOSITORY, write_split
 
 KEY = "digits-recurnet1-4"
@@ -145,7 +145,7 @@ def test_ctrl_c_ends_the_training_there_and_the_next_dvc_repro_goes_on(
     assert "error: interrupted; run the same command again to continue." in said
     descendants = psutil.Process().children(recursive=True)
     assert any("raylet" in process.name() for process in descendants)
-    assert not [process for process in descendants if "stages.worker" in process.cmdline()]
+    assert not [process for process in descendants if "stages.train.cluster_node" in process.cmdline()]
     assert list((layout.checkpoints / KEY).glob("*/seed-0.pt"))
 
     second = start(nodes.address, "dvc", "repro", cwd=tmp_path)

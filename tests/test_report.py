@@ -7,11 +7,12 @@ from xml.etree import ElementTree
 import html5lib
 import pytest
 
-from stages import compare, report
-from stages.layout import Layout
-from stages.papers import load_papers
+from stages.compare.__main__ import main as compare
+from stages.compare.verdicts import VERDICTS
+from stages.core.layout import Layout
+from stages.documents.paper import load_papers
 from stages.params import load_params
-from stages.verdicts import VERDICTS
+from stages.report.__main__ import main as report
 from tests.fake_results import write_cells, write_split
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,7 +29,7 @@ def make(home: Path, params: Path, keys: list[str], monkeypatch: pytest.MonkeyPa
         write_split(home, split)
     for stage in (compare, report):
         monkeypatch.setattr("sys.argv", ["stage", str(home)])
-        stage.main()
+        stage()
     return (Layout(home).reports / "report.html").read_text()
 
 
@@ -144,8 +145,8 @@ def test_a_second_run_gives_the_same_bytes(homes, monkeypatch: pytest.MonkeyPatc
     reports = Layout(homes["full"][0]).reports
     before = {path: path.read_bytes() for path in reports.rglob("*") if path.is_file()}
     monkeypatch.setattr("sys.argv", ["stage", str(homes["full"][0])])
-    compare.main()
-    report.main()
+    compare()
+    report()
     assert {path: path.read_bytes() for path in reports.rglob("*") if path.is_file()} == before
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stages import rerun
-from stages.errors import StageError
+from commands import rerun
+from stages.core.errors import StageError
 
 ENVIRONMENT = {"device_name": "fake processor", "threads": 1, "torch": "2.13.0"}
 STAGE = f"""

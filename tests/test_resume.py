@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages.layout import Layout
+from stages.core.layout import Layout
 from stages.params import load_params
-from stages.train import run
+from stages.train.local import run
 from tests.small import REPOSITORY, write_split
 
 KEY = "digits-recurnet1-5"
@@ -24,8 +24,11 @@ KEY = "digits-recurnet1-5"
 PROGRAM = """
 import os, signal, sys
 from contextlib import contextmanager
-from stages import checkpoint, progress, train
-from stages.errors import run_stage
+from stages.core import progress
+from stages.core.errors import run_stage
+from stages.train import checkpoint
+from stages.train import local as train
+from stages.train.__main__ import main
 
 where, count = sys.argv.pop(1), int(sys.argv.pop(1))
 seen = 0
@@ -67,7 +70,7 @@ elif where == "outputs":
         die()
 
     train.save_weights = saved
-run_stage(train.main)
+run_stage(main)
 """
 
 

@@ -11,11 +11,11 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
-from stages import explain, train
-from stages.errors import StageError
-from stages.layout import Layout
-from stages.params import Compute, load_params
-from stages.saliency import (
+from stages.cell import Compute
+from stages.core.errors import StageError
+from stages.core.layout import Layout
+from stages.explain import maps as explain
+from stages.explain.saliency import (
     deletion_and_insertion,
     orders,
     random_orders,
@@ -23,6 +23,8 @@ from stages.saliency import (
     rank_correlation,
     saliency,
 )
+from stages.params import load_params
+from stages.train import local as train
 from tests.small import REPOSITORY, write_split
 
 

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from stages.cell.recipe import Constant, Cosine
+from stages.learning.schedules import learning_rate
 from stages.params import load_params
-from stages.recipe import Constant, Cosine, learning_rate
 from tests.small import REPOSITORY
 
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from models.registry import build
-from stages.exhibits import Size
-from stages.papers import load_papers
-from stages.sizes import count, size_rows
+from stages.compare.parameter_counts import count, size_rows
+from stages.documents.exhibits import Size
+from stages.documents.paper import load_papers
 
 
 @pytest.mark.parametrize("paper", [paper for paper in load_papers() if paper.sizes], ids=lambda paper: paper.id)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stages import speed
-from stages.errors import StageError
+from stages.core.errors import StageError
+from stages.report import benchmark_tables as speed
 from tests.small import REPOSITORY
 
 

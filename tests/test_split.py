@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages import split as stage
-from stages.arrays import Part, read_split
-from stages.datasets import Source, read_official
-from stages.download import download
-from stages.errors import StageError
-from stages.layout import Layout
-from stages.params import NoisyCopies, Split
-from stages.split import make_split
-from stages.streams import numpy_stream
+from stages.cell import NoisyCopies, Split
+from stages.core.errors import StageError
+from stages.core.layout import Layout
+from stages.download.dataset import download
+from stages.split import make as stage
+from stages.split.make import make_split
+from stages.split.official import Source, read_official
+from stages.splits.format import Part, read_split
+from stages.splits.streams import numpy_stream
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "datasets"

@@ -16,12 +16,13 @@ import pytest
 import yaml
 from PIL import Image
 
-from stages import split as stage
-from stages.arrays import noise, read_split
-from stages.datasets import read_official
-from stages.download import download
-from stages.errors import run_stage
-from stages.layout import Layout
+from stages.core.errors import run_stage
+from stages.core.layout import Layout
+from stages.download.dataset import download
+from stages.split import write as stage
+from stages.split.__main__ import main
+from stages.split.official import read_official
+from stages.splits.format import noise, read_split
 
 ROOT = Path(__file__).parents[1]
 
@@ -41,7 +42,7 @@ def layout(tmp_path: Path) -> Layout:
 
 def run(layout: Layout, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["split", str(layout.home), name])
-    run_stage(stage.main)
+    run_stage(main)
 
 
 def every_byte(*folders: Path) -> dict[str, bytes]:

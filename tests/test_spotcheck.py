@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from stages import evaluate, train
-from stages.audit import outdated_results
-from stages.errors import StageError
-from stages.files import read_json, write_json
-from stages.layout import Layout
-from stages.params import Compute, load_params
-from stages.results import CURVE_COLUMNS, read_results
-from stages.spotcheck import largest_difference, read_spotchecks, spotcheck
+from commands.audit import outdated_results
+from commands.spotcheck import largest_difference, read_spotchecks, spotcheck
+from stages.cell import Compute
+from stages.core.errors import StageError
+from stages.core.files import read_json, write_json
+from stages.core.layout import Layout
+from stages.evaluate import cell as evaluate
+from stages.params import load_params
+from stages.results.cell_result import CURVE_COLUMNS
+from stages.results.read import read_results
+from stages.train import local as train
 from tests.small import REPOSITORY, write_split
 
 COMPUTE = Compute(device="cpu", threads=1)
@@ -38,7 +41,7 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:
 
 
 def command(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    called = [sys.executable, "-m", "stages.spotcheck", str(home), *words]
+    called = [sys.executable, "-m", "commands.spotcheck", str(home), *words]
     return subprocess.run(called, cwd=REPOSITORY, capture_output=True, text=True)
 
 

@@ -9,18 +9,10 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, norm, ttest_1samp
 
-from stages.beside import FULL, NOT_RUN, REDUCED
-from stages.statements import (
-    CONTRADICTED,
-    HOLDS,
-    NOT_SEEN,
-    OUTCOMES,
-    SEEN,
-    STATEMENT_COLUMNS,
-    UNDECIDED,
-    outcome,
-)
-from stages.statistics import Estimate
+from stages.compare.claims_in_words import CONTRADICTED, HOLDS, NOT_SEEN, OUTCOMES, SEEN, UNDECIDED, outcome
+from stages.compare.columns import STATEMENT_COLUMNS
+from stages.compare.intervals import Estimate
+from stages.compare.scale import FULL, NOT_RUN, REDUCED
 from tests.judged import EPOCHS, IMAGES, KEYS, SPREAD, TREND, A, B, C, better, first, judge, made, predicting, reaching
 
 

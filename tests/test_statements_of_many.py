@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
 
-from stages.beside import NOT_RUN, Beside
-from stages.layout import Layout
-from stages.papers import PAPERS, load_paper
+from stages.compare.claims_in_words import CONTRADICTED, HOLDS, NOT_SEEN, SEEN, UNDECIDED, statement_rows
+from stages.compare.scale import NOT_RUN
+from stages.compare.side_by_side import Beside
+from stages.core.layout import Layout
+from stages.documents.paper import PAPERS, load_paper
 from stages.params import Energy, load_params
-from stages.results import read_results
-from stages.statements import CONTRADICTED, HOLDS, NOT_SEEN, SEEN, UNDECIDED, statement_rows
+from stages.results.read import read_results
 from tests.fake_results import write_cells
 from tests.judged import EPOCHS, IMAGES, KEYS, SPREAD, TREND, A, B, better, first, judge, made, reaching
 from tests.small import REPOSITORY

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2, f, norm, ttest_1samp, ttest_rel
 
-from stages.statistics import (
+from stages.compare.intervals import (
     Estimate,
     contrast,
     equality,
@@ -17,7 +17,7 @@ from stages.statistics import (
     paired_difference,
     student_quantile,
 )
-from stages.streams import numpy_stream
+from stages.splits.streams import numpy_stream
 
 Run = dict[int, np.ndarray]
 

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from stages import evaluate, train
-from stages.checkpoint import Checkpoints
-from stages.layout import Layout
-from stages.params import Cell, Compute, Params, Study
+from stages.cell import Cell, Compute
+from stages.core.layout import Layout
+from stages.evaluate import cell as evaluate
+from stages.params import Params, Study
+from stages.train import local as train
+from stages.train.checkpoint import Checkpoints
 from tests.small import small_params, write_split
 
 COMPUTE = Compute(device="cpu", threads=1)

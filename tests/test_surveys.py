@@ -10,13 +10,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.beside import CELL_COLUMNS, Beside
-from stages.claims import load_claims
-from stages.energy import grams_per_kwh
-from stages.layout import Layout
-from stages.papers import PAPERS, Paper, load_paper
-from stages.params import Cell, load_params
-from stages.plots import (
+from stages.cell import Cell
+from stages.compare.carbon import grams_per_kwh
+from stages.compare.columns import CELL_COLUMNS
+from stages.compare.run_tables import comparison_rows, grid_rows, iteration_rows, reliability_rows
+from stages.compare.side_by_side import Beside
+from stages.core.layout import Layout
+from stages.documents.claims import load_claims
+from stages.documents.paper import PAPERS, Paper, load_paper
+from stages.params import load_params
+from stages.report.figures.of_tables import Tabled, slopes
+from stages.report.figures.surveys import (
     Mark,
     describe_iterations,
     describe_reliability,
@@ -26,9 +30,7 @@ from stages.plots import (
     draw_reliability,
     draw_scatter,
 )
-from stages.relations import comparison_rows, grid_rows, iteration_rows, reliability_rows
-from stages.results import read_results
-from stages.tabled import Tabled, slopes
+from stages.results.read import read_results
 from tests.fake_results import write_cells, write_split
 from tests.small import REPOSITORY
 

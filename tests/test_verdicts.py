@@ -7,10 +7,7 @@ import pytest
 from scipy.stats import ttest_1samp
 
 from benchmarks.verdicts import TRIALS, rates
-from stages.claims import Claim
-from stages.metrics import summary
-from stages.streams import numpy_stream
-from stages.verdicts import (
+from stages.compare.verdicts import (
     BETTER,
     INCONCLUSIVE,
     MATCH,
@@ -24,6 +21,9 @@ from stages.verdicts import (
     student,
     target,
 )
+from stages.documents.claims import Claim
+from stages.learning.metrics import summary
+from stages.splits.streams import numpy_stream
 
 AIM = Target(0.90, 0.90, "printed")
 

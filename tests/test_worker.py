@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from stages import worker
+from stages.train import cluster_node as worker
 from tests.small import REPOSITORY
 from tests.test_remote import KEY, make_home, until
 
@@ -16,7 +16,7 @@ from tests.test_remote import KEY, make_home, until
 def test_a_training_ends_when_ray_kills_its_task_and_leaves_nothing(tmp_path: Path) -> None:
     layout = make_home(tmp_path / "task" / "home", epochs=10_000)
     training = subprocess.Popen(
-        [sys.executable, "-m", "stages.worker", str(layout.home), KEY],
+        [sys.executable, "-m", "stages.train.cluster_node", str(layout.home), KEY],
         cwd=REPOSITORY,
         env={**os.environ, worker.FOLDER: str(tmp_path / "task")},
         stdin=subprocess.PIPE,

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from models.registry import build
-from stages.arrays import read_split
-from stages.batches import Images, load_images
-from stages.engine import History, train
-from stages.layout import Layout
+from stages.core.layout import Layout
+from stages.learning.batches import Images, load_images
+from stages.learning.engine import History, train
+from stages.splits.format import read_split
 from tests.small import small_cell, write_split
 
 CELL = small_cell()

@@ -1,11 +1,7 @@
-"""The parameters: what params.yaml may hold, checked before anything runs."""
+"""The parameters of a home: what params.yaml must look like, and the cells that follow from it."""
 
-from stages.params.images import NoisyCopies, Split, Transform
-from stages.params.machine import Compute, Energy, Ray
-from stages.params.runs import Cell, Explanation, Grid, Model, Option, RecurNets, Run, Study, Variation
+from stages.params.machine import Energy, Ray
+from stages.params.runs import Explanation, Grid, RecurNets, Run, Study, Variation
 from stages.params.whole import Params, load_params
 
-__all__ = [
-    "Cell", "Compute", "Energy", "Explanation", "Grid", "Model", "NoisyCopies", "Option", "Params", "Ray",
-    "RecurNets", "Run", "Split", "Study", "Transform", "Variation", "load_params",
-]  # fmt: skip
+__all__ = ["Energy", "Explanation", "Grid", "Params", "Ray", "RecurNets", "Run", "Study", "Variation", "load_params"]

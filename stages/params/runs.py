@@ -7,10 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from stages.params.images import Split, Transform
-from stages.recipe import Frozen, Positive, Recipe
-
-Option = bool | int | float | str
+from stages.cell.cell import Model, Option
+from stages.cell.images import Transform
+from stages.cell.recipe import Frozen, Positive, Recipe
 
 
 class RecurNets(Frozen):
@@ -25,14 +24,6 @@ class Grid(Frozen):
     """The datasets that the grid always covers, beside the one asked for."""
 
     datasets: Annotated[tuple[str, ...], Field(min_length=3, max_length=3)]
-
-
-class Model(Frozen):
-    """An architecture: the file in ``models/`` that defines it, its registered name, and its options."""
-
-    file: str
-    name: str
-    options: dict[str, Option] = {}  # noqa: RUF012
 
 
 class Run(Frozen):
@@ -98,20 +89,3 @@ class Explanation(Frozen):
     weights: str
     images: Positive
     steps: Positive
-
-
-class Cell(Frozen):
-    """One thing to train: everything that decides its numbers, apart from code, data and machine.
-
-    ``study``: the one that it belongs to, if it does. ``dataset``: the name of its split, whose ``source`` is given.
-    """
-
-    key: str
-    study: str | None = None
-    paper: str
-    dataset: str
-    architecture: str
-    options: dict[str, Option]
-    split: Split
-    transform: Transform
-    recipe: Recipe

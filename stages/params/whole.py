@@ -8,13 +8,15 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError, model_validator
 
-from stages.errors import StageError
-from stages.files import read_yaml
-from stages.params.images import Split, Transform
-from stages.params.machine import Compute, Energy, Ray
+from stages.cell.cell import Cell
+from stages.cell.compute import Compute
+from stages.cell.images import Split, Transform
+from stages.cell.recipe import Frozen, Recipe
+from stages.core.errors import StageError
+from stages.core.files import read_yaml
+from stages.params.machine import Energy, Ray
 from stages.params.mistakes import check_known, check_name, explain
-from stages.params.runs import Cell, Explanation, Grid, RecurNets, Run, Study
-from stages.recipe import Frozen, Recipe
+from stages.params.runs import Explanation, Grid, RecurNets, Run, Study
 
 
 class Params(Frozen):

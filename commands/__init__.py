@@ -1,0 +1,1 @@
+"""What people run beside DVC; no stage needs any of it."""

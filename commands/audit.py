@@ -1,0 +1,114 @@
+"""Is what is committed whole, and does it belong to the code, the parameters and the data that are committed with it?
+
+    python -m commands audit . full
+
+Every output that is there, committed or not, must be as dvc.lock recorded it, and every object of DVC's cache as its
+name says: else each damaged file is named, and the exit status is 1. So it is if the first home's dvc.lock is not
+current; every stage that DVC would run again is then named. Of the others, whose results take days, it only says which
+were made with other parameters, other code or other data.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from commands.damage import Damage, damaged_objects, damaged_outputs
+from commands.reproduce.complaints import complaint
+from commands.spotcheck import read_spotchecks
+from stages.core.errors import StageError, run_stage
+from stages.core.files import read_json
+from stages.core.layout import Layout
+from stages.params import load_params
+from stages.results.read import read_results
+from stages.train.code_digest import code_digest
+
+DATA_STAGES = ("split", "split-folder", "subset")
+
+
+def damages(homes: Sequence[Path]) -> list[Damage]:
+    """What is damaged in ``homes`` and in DVC's cache."""
+    from dvc.repo import Repo
+
+    with Repo() as repo:
+        cache = Path(os.path.relpath(repo.cache.local.path))
+    return [*damaged_objects(cache, homes), *(damage for home in homes for damage in damaged_outputs(home, cache))]
+
+
+def stale_stages(home: Path) -> list[str]:
+    """The stages of a home's dvc.yaml whose commands, parameters or dependencies are not those of its dvc.lock."""
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    wanted = (home / "dvc.yaml").resolve()
+    try:
+        with Repo() as repo, repo.lock:
+            stages = [stage for stage in repo.index.stages if Path(stage.path).resolve() == wanted]
+            return [stage.addressing for stage in stages if stage.changed(allow_missing=True)]
+    except DvcException as error:
+        raise StageError(f"{complaint(error)}.") from None
+
+
+def outdated_results(layout: Layout) -> dict[str, str]:
+    """The results of a home that do not belong to its parameters or to this code, and why."""
+    results, checked = read_results(layout, load_params(layout.params)), read_spotchecks(layout)
+    why = dict.fromkeys(results.stale, "made with other parameters")
+    why |= dict.fromkeys(results.unevaluated, "trained, but not evaluated with these seeds")
+    for result in results.cells:
+        if result.run.code_sha256 != code_digest(result.cell.architecture):
+            said = checked.get(result.cell.key, "models/ or the engine have changed since")
+            why[result.cell.key] = f"trained with other code ({said})"
+        about = layout.data(result.cell.dataset) / "dataset.json"
+        if about.is_file() and read_json(about)["digest"] != result.run.data_sha256:
+            why[result.cell.key] = f"trained on other data than {about.parent}"
+    return why
+
+
+def outdated_data(home: Path) -> list[str]:
+    """The stages that prepare the data of a home's results and would run again, so that the data may become others."""
+    layout = Layout(home)
+    used = {result.cell.dataset for result in read_results(layout, load_params(layout.params)).cells}
+    wanted = {f"{stage}@{dataset}" for stage in DATA_STAGES for dataset in used}
+    return [name for name in stale_stages(home) if name.rpartition(":")[2] in wanted]
+
+
+def audit(homes: Sequence[Path]) -> None:
+    """Print what is out of date; a :class:`StageError` if a file is damaged, or the first home's dvc.lock is stale."""
+    from rich.console import Console
+
+    console = Console(soft_wrap=True, highlight=False)
+    if found := damages(homes):
+        for damage in found:
+            console.print(str(damage))
+        raise StageError(
+            f"{len(found)} files are not as they were recorded, {found[0].path} first; run the commands above."
+        )
+    first, *others = homes
+    for home in others:
+        outdated = outdated_results(Layout(home))
+        console.print(
+            f"{home}: {f'{len(outdated)} results to be made again' if outdated else 'every result is current'}."
+        )
+        for key, why in outdated.items():
+            console.print(f"  {key}: {why}")
+        if data := outdated_data(home):
+            console.print(f"  {', '.join(data)} would run again; results that need it may be of other data")
+    if stale := stale_stages(first):
+        raise StageError(
+            f"{first / 'dvc.lock'} is stale: {', '.join(stale)} would run again; "
+            "run `dvc repro` and commit what it writes."
+        )
+    console.print(f"{first / 'dvc.lock'} is current.")
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("homes", nargs="+", type=Path, help="folders with params.yaml, the one to be checked first")
+    audit(parser.parse_args().homes)
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,245 @@
+"""Are two sets of results the same? Compares what lies in the results of two homes, and prints what moved.
+
+    python -m commands compare_results A B --exact
+    python -m commands compare_results HEAD .
+
+A and B are homes (folders with results/), or git revisions of this repository (REVISION, or REVISION:full for a home in
+it), whose committed results are taken. With ``--exact`` every result file must be the same byte for byte, as it is on
+one kind of machine: processor, threads, torch. What depends on the clock (timing.csv, latency.json, environment.json)
+is not compared.
+
+Another processor rounds other last digits, and training amplifies them: with AVX2 in place of AVX-512, 33 of 61 runs of
+the default pipeline kept their test accuracy; the others moved by up to 0.144 (recurnet1, six epochs at a large rate),
+and all of them by 0.017 on average. So without ``--exact`` these must hold: the same runs, made with the same settings,
+data and code; the same whole numbers (parameters, multiply-accumulates, images); accuracies that differ by at most
+``--tolerance`` each and by at most ``--mean-tolerance`` on average. Losses and curves are not compared.
+
+The exit status is 1 if anything moved, or if a result is missing on one side.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from stages.core.errors import StageError, run_stage
+from stages.core.files import read_json
+from stages.core.tables import read_rows
+
+CLOCKED = {"timing.csv", "latency.json", "environment.json"}
+DECIDED = {"run.json", "composition.csv"}  # the same on every machine
+MEASURED = {"metrics.json", "headline.json"}  # whole numbers in them are the same everywhere, too
+SHOWN = 40
+MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far the accuracies (fractions) of two machines may lie apart: each of them, and on average over all."""
+
+    each: float = 0.25
+    mean: float = 0.03
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A number, or a whole file, that is not the same: where it stands, and its two values as text."""
+
+    file: str
+    what: str
+    first: str
+    second: str
+
+
+def files(home: Path) -> dict[str, Path]:
+    """Every result file of a home that does not depend on the clock, the headline included, by its path from there."""
+    results = home / "results"
+    if not results.is_dir():
+        raise StageError(f"{results} is missing; expected a home with results, made by `dvc repro`.")
+    found = (path for path in (home / "headline.json", *results.rglob("*")) if path.is_file())
+    return {path.relative_to(home).as_posix(): path for path in sorted(found) if path.name not in CLOCKED}
+
+
+def compare(first: Path, second: Path, tolerance: Tolerance | None) -> list[Moved]:
+    """What differs between the results of two homes; ``tolerance`` None: byte for byte."""
+    names = DECIDED | MEASURED
+    ours, theirs = ({name: path for name, path in files(home).items() if tolerance is None or path.name in names}
+                    for home in (first, second))  # fmt: skip
+    moved: list[Moved] = []
+    apart: list[float] = []
+    for name in sorted({*ours, *theirs}, key=lambda name: (Path(name).name not in MEASURED, name)):
+        if name not in ours or name not in theirs:
+            moved.append(Moved(name, "file", *("there" if name in side else MISSING for side in (ours, theirs))))
+        elif tolerance is None or ours[name].name in DECIDED:
+            moved += [Moved(name, *each) for each in exact_differences(ours[name], theirs[name])]
+        else:
+            moved += [Moved(name, *each) for each in score_differences(ours[name], theirs[name], tolerance.each, apart)]
+    if tolerance is not None and apart and (mean := sum(apart) / len(apart)) > tolerance.mean:
+        moved.append(Moved("all runs", "accuracies, mean difference", f"at most {tolerance.mean:g}", f"{mean:.4f}"))
+    return moved
+
+
+def exact_differences(first: Path, second: Path) -> Iterator[tuple[str, str, str]]:
+    """What differs between two files: values of CSV and JSON files with their place, else the bytes."""
+    if first.read_bytes() == second.read_bytes():
+        return
+    ours, theirs = (_values(path) for path in (first, second))
+    apart = [name for name in dict.fromkeys([*ours, *theirs]) if ours.get(name) != theirs.get(name)]
+    for name in apart:
+        yield name, ours.get(name, MISSING), theirs.get(name, MISSING)
+    if not apart:
+        yield "bytes", "", "other bytes, the same numbers" if ours else "other bytes"
+
+
+def score_differences(
+    first: Path, second: Path, tolerance: float, apart: list[float]
+) -> Iterator[tuple[str, str, str]]:
+    """Whole numbers and words of two JSON files that differ, and accuracies that do by more than ``tolerance``.
+
+    Appends the absolute difference of every test accuracy of a metrics.json to ``apart``.
+    """
+    ours, theirs = (_values(path) for path in (first, second))
+    for name in dict.fromkeys([*ours, *theirs]):
+        pair = ours.get(name, MISSING), theirs.get(name, MISSING)
+        if MISSING in pair or not all(map(_is_fractional, pair)):
+            if pair[0] != pair[1]:
+                yield name, *pair
+        elif name.endswith("accuracy"):
+            difference = abs(float(pair[0]) - float(pair[1]))
+            if first.name == "metrics.json":
+                apart.append(difference)
+            if difference > tolerance:
+                yield name, *pair
+
+
+def _is_fractional(text: str) -> bool:
+    """Whether this is how a float is written, and not a whole number or a word."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return not text.lstrip("-").isdigit()
+
+
+def _values(path: Path) -> dict[str, str]:
+    """The values of a file by their place: a JSON file's by dotted key, a table's by row and column; else none."""
+    if path.suffix == ".json":
+        return dict(_leaves(read_json(path)))
+    if path.suffix != ".csv":
+        return {}
+    rows = read_rows(path, ())
+    return {f"row {number}, {column}": text for number, row in enumerate(rows) for column, text in row.items()}
+
+
+def _leaves(tree: object, prefix: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            yield from _leaves(value, f"{prefix}.{key}" if prefix else str(key))
+    elif isinstance(tree, list):
+        for number, value in enumerate(tree):
+            yield from _leaves(value, f"{prefix}.{number}")
+    else:
+        yield prefix, str(tree)
+
+
+@contextmanager
+def home_of(name: str) -> Iterator[Path]:
+    """A home by its folder, or that of a git revision (REVISION or REVISION:FOLDER), unpacked."""
+    if Path(name).is_dir():
+        yield Path(name)
+        return
+    revision, _, folder = name.partition(":")
+    with unpacked(revision) as root:
+        if not (root / folder / "results").is_dir():
+            raise StageError(f"{name} has no results/; expected a revision with results, as REVISION or REVISION:full.")
+        yield root / folder
+
+
+@contextmanager
+def unpacked(revision: str) -> Iterator[Path]:
+    """All files of a git revision of this repository, in a folder that is gone afterwards."""
+    done = subprocess.run(["git", "archive", revision], capture_output=True)
+    if done.returncode:
+        raise StageError(f"{revision} is neither a folder nor a git revision; expected one of them.")
+    with tempfile.TemporaryDirectory() as folder:
+        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+            archive.extractall(folder, filter="data")
+        yield Path(folder)
+
+
+def machines(home: Path) -> set[tuple[str, ...]]:
+    """What the results of a home were trained on, as far as it decides their last digits."""
+    records = (read_json(path) for path in (home / "results").rglob("environment.json"))
+    return {
+        (
+            f"{record['device_name']} {record.get('instructions', '')}".strip(),
+            f"threads {record['threads']}",
+            f"torch {record['torch']}",
+        )
+        for record in records
+    }
+
+
+def shown(moved: Sequence[Moved]) -> list[Moved]:
+    """At most :data:`SHOWN` of what moved, as many of every file."""
+    if len(moved) <= SHOWN:
+        return list(moved)
+    by_file = [list(values) for _, values in groupby(moved, key=lambda each: each.file)]
+    return [each for values in by_file for each in values[: max(1, SHOWN // len(by_file))]][:SHOWN]
+
+
+def report(first: Path, second: Path, exact: bool | None, tolerance: Tolerance) -> bool:
+    """Print by which rule two homes are compared, and what moved; whether nothing did.
+
+    ``exact`` None: byte for byte if both were trained on the same kind of machine.
+    """
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    ours, theirs = machines(first), machines(second)
+    exact = ours == theirs if exact is None else exact
+    moved = compare(first, second, None if exact else tolerance)
+    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    if moved:
+        table = Table(Column("file", overflow="fold"), "what", "first", "second")
+        for each in shown(moved):
+            table.add_row(each.file, each.what, each.first, each.second)
+        console.print(table)
+    where = [" and ".join(sorted(", ".join(machine) for machine in side)) for side in (ours, theirs)]
+    console.print(f"Trained on {where[0]}" + ("." if ours == theirs else f"; the second on {where[1]}."))
+    within = f"accuracies within {tolerance.each:g} each, {tolerance.mean:g} on average"
+    console.print(f"{len(files(first))} result files compared, {'byte for byte' if exact else within}.")
+    left = f", {more} of them not shown" if (more := len(moved) - len(shown(moved))) else ""
+    places = len({each.file for each in moved})
+    console.print(f"{len(moved)} values moved in {places} files{left}." if moved else "Nothing moved.")
+    return not moved
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("first", help="a home, or a git revision (REVISION or REVISION:full)")
+    parser.add_argument("second", help="the same")
+    parser.add_argument("--exact", action="store_true", help="byte for byte")
+    parser.add_argument("--auto", action="store_true", help="--exact if both were trained on the same kind of machine")
+    usual = Tolerance()
+    parser.add_argument("--tolerance", type=float, default=usual.each, help="of each accuracy; default: %(default)s")
+    parser.add_argument("--mean-tolerance", type=float, default=usual.mean, help="on average; default: %(default)s")
+    asked = parser.parse_args()
+    with home_of(asked.first) as first, home_of(asked.second) as second:
+        exact = True if asked.exact else None if asked.auto else False
+        if not report(first, second, exact, Tolerance(asked.tolerance, asked.mean_tolerance)):
+            raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,1 @@
+"""The command `reproduce`: the pipeline with several stages side by side."""

@@ -1,0 +1,245 @@
+"""Contradictions inside a document, found by rules from its own numbers; nothing is trained for them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import groupby
+
+import pandas as pd
+
+from stages.documents.claims import Claim
+from stages.documents.paper import Paper
+
+RULES = {
+    "repeated row": "A row far from the others of its block equals a row of another block, and no log confirms it.",
+    "impossible accuracy": "No whole number of test images gives the printed accuracy, error or recall.",
+    "accuracy and recall": "Recall weighted by support is the accuracy, but the two are printed as different numbers.",
+    "parameters": "The printed number of parameters is not that of the layers.",
+    "table against log": "The last value of the authors' own log cannot have been printed so.",
+    "classes against total": "The accuracies of the classes, weighted by their test images, do not make the total.",
+    "log too short": "The authors' own log ends before the last epoch of their recipe.",
+}
+OF_ALL_IMAGES = ("test_accuracy", "test_error", "test_recall_weighted")
+# Fewer rows than these do not tell how far the rows of a block usually lie apart, fewer metrics repeat by chance.
+NEIGHBOURS, METRICS = 3, 3
+# What a row prints of a run: its fractions, by metric. The lines of a document are by table, group, row and run.
+Line = dict[str, Claim]
+Lines = dict[tuple[str, str, str, str], Line]
+Supports = Mapping[str, Mapping[int, int]]
+# The claims that a finding rests on, the first of them where it is, and its text.
+Hit = tuple[Sequence[Claim], str]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A contradiction: the ``rule`` of :data:`RULES` that found it, and the ids of the claims that it rests on."""
+
+    rule: str
+    where: str
+    finding: str
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Span:
+    """The exact numbers between ``low`` and ``high``, and these two where ``closed`` says so."""
+
+    low: Fraction
+    high: Fraction
+    closed: tuple[bool, bool]
+
+    def has(self, number: Fraction) -> bool:
+        ends = (number == self.low and self.closed[0]) or (number == self.high and self.closed[1])
+        return ends or self.low < number < self.high
+
+    def meets(self, other: _Span) -> bool:
+        low, high = max(self.low, other.low), min(self.high, other.high)
+        return low < high or (low == high and self.has(low) and other.has(low))
+
+
+def _span(claim: Claim) -> _Span:
+    """Every exact number that could have been printed as the claim was."""
+    value, unit = _exact(claim.value), _exact(claim.precision)
+    if claim.rounding == "floored":
+        return _Span(value, value + unit, (True, False))
+    if claim.rounding == "rounded":
+        return _Span(value - unit / 2, value + unit / 2, (True, True))
+    return _Span(value - unit, value + unit, (False, False))
+
+
+def found(
+    paper: Paper,
+    claims: Sequence[Claim],
+    author_log: pd.DataFrame,
+    sizes: Sequence[Mapping[str, object]],
+    test_images: Mapping[str, int],
+    supports: Supports,
+    parameters: Mapping[str, int] = {},
+) -> list[Found]:
+    """What the rules find in a document, in their order.
+
+    ``sizes``: rows of :func:`stages.compare.parameter_counts.size_rows`. By run, where it is known: ``test_images``,
+    how many there are; ``supports``, how many of each label; ``parameters``, how many the network has. A rule says
+    nothing on other runs.
+    """
+    lines: Lines = {}
+    for claim in claims:
+        if claim.run and claim.unit == "fraction":
+            lines.setdefault((claim.table, claim.group, claim.row, claim.run), {})[claim.metric] = claim
+    return [
+        *_merged("repeated row", _repeated_rows(lines)),
+        *_merged("impossible accuracy", _impossible(claims, test_images, supports)),
+        *_merged("accuracy and recall", _accuracy_and_recall(lines)),
+        *_wrong_sizes(sizes),
+        *_merged("parameters", _parameters(claims, parameters)),
+        *_merged("table against log", _against_log(claims)),
+        *_merged("classes against total", _classes_against_total(claims, supports)),
+        *_short_logs(paper, claims, author_log),
+    ]
+
+
+def _repeated_rows(lines: Lines) -> Iterator[Hit]:
+    """Rows that equal an earlier one of another run and another block in every fraction, and are out of place.
+
+    Rows alike repeat by chance: at two decimals, 0.93 0.94 0.94 0.94 stands twice in one block, and 0.99 all over
+    another. So only another block counts, and only a row that does not belong to its own (:func:`_out_of_place`). Such
+    a row is rare, and in each metric it could have stood anywhere in a gap wider than the spread of its block: that it
+    meets a row of the document in all of them is a chance against it. Where a log confirms the row, it is chance.
+    """
+    rows = list(lines.items())
+    for number, (key, line) in enumerate(rows):
+        elsewhere = [other for place, other in rows[:number] if place[:2] != key[:2] and place[3] != key[3]]
+        twin = next((other for other in elsewhere if _equal(line, other)), None)
+        neighbours = [other for place, other in rows if place[:2] == key[:2] and place != key]
+        confirmed = any(claim.author_log is not None for claim in line.values()) and all(map(_agrees, line.values()))
+        if twin and not confirmed and _out_of_place(line, neighbours):
+            digits = ", ".join(claim.published for metric, claim in line.items() if metric in twin)
+            text = f"The row repeats {_where([*twin.values()][:1])}, digit for digit ({digits}), and lies far from the "
+            yield [*line.values(), *twin.values()], f"{text}other rows of its own block."
+
+
+def _equal(line: Line, other: Line) -> bool:
+    shared = line.keys() & other.keys()
+    return len(shared) >= METRICS and all(line[metric].published == other[metric].published for metric in shared)
+
+
+def _out_of_place(line: Line, neighbours: Sequence[Line]) -> bool:
+    """Whether each fraction is farther from its neighbours' than these are apart, whatever digits were not printed."""
+    for metric, claim in line.items():
+        value, others = _exact(claim.value), [_exact(other[metric].value) for other in neighbours if metric in other]
+        if len(others) < NEIGHBOURS:
+            return False
+        gap, spread = max(min(others) - value, value - max(others)), max(others) - min(others)
+        if gap <= spread + 2 * _exact(claim.precision):
+            return False
+    return True
+
+
+def _impossible(claims: Sequence[Claim], test_images: Mapping[str, int], supports: Supports) -> Iterator[Hit]:
+    images = {(run, metric): count for run, count in test_images.items() for metric in OF_ALL_IMAGES}
+    images |= {(run, f"test_recall_{label}"): n for run, labels in supports.items() for label, n in labels.items()}
+    for claim in claims:
+        count, possible = images.get((claim.run or "", claim.metric), 0), _span(claim)
+        whole = range(max(0, math.ceil(possible.low * count)), min(count, math.floor(possible.high * count)) + 1)
+        if count and not any(possible.has(Fraction(k, count)) for k in whole):
+            yield [claim], f"{claim.column} {claim.published}: no whole number of {count:,} test images gives that."
+
+
+def _accuracy_and_recall(lines: Lines) -> Iterator[Hit]:
+    for line in lines.values():
+        pair = [line[metric] for metric in ("test_accuracy", "test_recall_weighted") if metric in line]
+        if len(pair) == 2 and not _span(pair[0]).meets(_span(pair[1])):
+            values = " and ".join(claim.published for claim in pair)
+            yield pair, f"Accuracy and weighted recall are the same quantity, but printed as {values}."
+
+
+def _wrong_sizes(sizes: Sequence[Mapping[str, object]]) -> Iterator[Found]:
+    for row in sizes:
+        if row["published"] is not None and row["published"] != row["counted"]:
+            where = ", ".join(str(row[key]) for key in ("where", "network", "layer") if row.get(key))
+            text = f"{row['published']:,} parameters are printed; as built here there are {row['counted']:,}."
+            yield Found("parameters", where, text, ())
+
+
+def _parameters(claims: Sequence[Claim], parameters: Mapping[str, int]) -> Iterator[Hit]:
+    for claim in claims:
+        count = parameters.get(claim.run or "") if claim.metric == "parameters" else None
+        if count is not None and not _span(claim).has(Fraction(count)):
+            yield [claim], f"{claim.published} parameters are printed; the layers have {count:,}."
+
+
+def _against_log(claims: Sequence[Claim]) -> Iterator[Hit]:
+    wrong = (claim for claim in claims if not _agrees(claim))
+    rows = groupby(wrong, lambda claim: (claim.table, claim.group, claim.row, claim.run))
+    for row in (list(of_row) for _, of_row in rows):
+        yield row, f"The log ends at other values: {', '.join(map(_beside_log, row))}."
+
+
+def _beside_log(claim: Claim) -> str:
+    logged, unit = _exact(claim.author_log or 0), _exact(claim.precision)
+    units = math.floor(logged / unit + (Fraction(1, 2) if claim.rounding == "rounded" else 0))
+    digits = len(claim.published.rstrip("%").partition(".")[2])
+    as_printed = f"{claim.rounding} {_shown(claim, units * unit, f'.{digits}f')}, " if claim.rounding else ""
+    return f"{claim.column} {_shown(claim, logged)} ({as_printed}printed {claim.published})"
+
+
+def _classes_against_total(claims: Sequence[Claim], supports: Supports) -> Iterator[Hit]:
+    for total in (claim for claim in claims if claim.metric == "test_accuracy"):
+        images = supports.get(total.run or "", {})
+        own = {claim.metric: claim for claim in claims if claim.run == total.run}
+        recalls = {label: own[f"test_recall_{label}"] for label in images if f"test_recall_{label}" in own}
+        if recalls and len(recalls) == len(images):
+            mean = _mean([(_span(claim), images[label]) for label, claim in recalls.items()])
+            if not mean.meets(_span(total)):
+                text = f"The total is printed as {total.published}; the accuracies of the classes make between "
+                yield [total, *recalls.values()], f"{text}{_shown(total, mean.low)} and {_shown(total, mean.high)}."
+
+
+def _mean(spans: Sequence[tuple[_Span, int]]) -> _Span:
+    images = sum(number for _, number in spans)
+    low, high = sum(s.low * n for s, n in spans), sum(s.high * n for s, n in spans)
+    closed = all(s.closed[0] for s, _ in spans), all(s.closed[1] for s, _ in spans)
+    return _Span(Fraction(low) / images, Fraction(high) / images, closed)
+
+
+def _short_logs(paper: Paper, claims: Sequence[Claim], author_log: pd.DataFrame) -> Iterator[Found]:
+    first = {claim.run: claim for claim in reversed(claims)}
+    short = []
+    for run, epochs in author_log.groupby("run", sort=False)["epoch"].nunique().items():
+        asked = paper.recipe_of(str(run))[0].get("recipe.epochs", 0)
+        if epochs < asked:
+            short.append(f"{_where([first[str(run)]]) if run in first else run} ({epochs} of {asked} epochs)")
+    if short:
+        yield Found("log too short", "Logs", f"Logs that end before the recipe does: {'; '.join(short)}.", ())
+
+
+def _merged(rule: str, hits: Iterable[Hit]) -> Iterator[Found]:
+    """Findings of a rule, those that say the same of rows of one block as one; a hit's first claim says where it is."""
+    same: dict[tuple[str, str, str], list[Sequence[Claim]]] = {}
+    for claims, text in hits:
+        same.setdefault((claims[0].table, claims[0].group, text), []).append(claims)
+    for (*_, text), groups in same.items():
+        ids = dict.fromkeys(claim.id for claims in groups for claim in claims)
+        yield Found(rule, _where([claims[0] for claims in groups]), text, tuple(ids))
+
+
+def _agrees(claim: Claim) -> bool:
+    return claim.author_log is None or _span(claim).has(_exact(claim.author_log))
+
+
+def _exact(number: float) -> Fraction:
+    return Fraction(str(number))  # The decimal that stands in claims.csv.
+
+
+def _shown(claim: Claim, number: Fraction, form: str = ".6g") -> str:
+    return f"{float(100 * number):{form}}%" if claim.published.endswith("%") else f"{float(number):{form}}"
+
+
+def _where(claims: Sequence[Claim]) -> str:
+    table, group = claims[0].table, claims[0].group
+    *rows, last = dict.fromkeys(claim.row for claim in claims)
+    names = f"{', '.join(rows)} and {last}" if rows else last
+    return ", ".join(part for part in (table if " " in table else f"Table {table}", group, names) if part)

@@ -1,0 +1,81 @@
+"""The contradictions inside a document, each with what the pipeline itself measured at that place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import pandas as pd
+
+from stages.compare.contradictions import found
+from stages.compare.scale import FULL
+from stages.compare.side_by_side import Beside, Row
+from stages.documents.paper import Paper
+from stages.splits.facts import OFFICIAL
+
+SHOWN = 6  # claims of a finding whose replay is told
+
+
+def finding_rows(beside: Beside, author_log: pd.DataFrame, sizes: Sequence[Row]) -> list[Row]:
+    """What the rules of :mod:`stages.compare.contradictions` find, then what reading found."""
+    paper = beside.paper
+    by_rule = found(
+        paper,
+        beside.claims,
+        author_log,
+        sizes,
+        official_test_images(paper),
+        supports(beside),
+        parameters(beside, sizes),
+    )
+    rows: list[Row] = [
+        {
+            "rule": finding.rule,
+            "where": finding.where,
+            "finding": finding.finding,
+            "evidence": " ".join(finding.evidence),
+            "replay": _replay(beside, finding.evidence),
+        }
+        for finding in by_rule
+    ]
+    read: list[Row] = [{"rule": "", "where": item.where, "finding": item.finding} for item in paper.findings]
+    return [*rows, *read]
+
+
+def _replay(beside: Beside, evidence: Sequence[str]) -> str:
+    """What was measured of the numbers that a finding rests on, at the document's scale."""
+    rows = [row for row in beside.claim_rows if row["id"] in evidence]
+    ours = [row for row in rows if row["scale"] == FULL and isinstance(row.get("ours"), float)]
+    told = [f"{row['row']}, {row['column']}: {row['ours']:.4g}" for row in ours[:SHOWN]]
+    return "; ".join([*told, *(["..."] if len(ours) > SHOWN else [])])
+
+
+def official_test_images(paper: Paper) -> dict[str, int]:
+    """How many test images a run of the document has, by its recipe; only where this follows from the recipe alone."""
+    counts = {}
+    for run in paper.runs:
+        recipe, _ = paper.recipe_of(run)
+        source, first = recipe.get("split.source"), recipe.get("split.test_first")
+        if first is not None:
+            counts[run] = int(first)
+        elif recipe.get("split.classes") is None and source in OFFICIAL:
+            counts[run] = OFFICIAL[source].counts[1]
+    return counts
+
+
+def supports(beside: Beside) -> dict[str, dict[int, int]]:
+    """How many test images of each label a document prints, taken to hold for all of its runs."""
+    printed = {
+        int(match[1]): round(claim.value)
+        for claim in beside.claims
+        if (match := re.fullmatch(r"test_images_(\d+)", claim.metric))
+    }
+    return dict.fromkeys(beside.paper.runs, printed) if printed else {}
+
+
+def parameters(beside: Beside, sizes: Sequence[Row]) -> dict[str, int]:
+    """How many parameters the networks of the document's runs have, as built here."""
+    counted = {row["network"]: row["counted"] for row in sizes if not row.get("layer")}
+    counts = {run: int(str(counted[size.title]))
+              for size in beside.paper.sizes if size.runs for run in beside.paper.matching(size.runs)}  # fmt: skip
+    return counts | {run: result.metrics.parameters for run, result in beside.ours.items() if beside.scale(run) == FULL}

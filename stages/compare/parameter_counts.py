@@ -1,0 +1,58 @@
+"""How many parameters the networks have, as published and as built here. Nothing is trained for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from stages.documents.exhibits import Size
+
+if TYPE_CHECKING:  # importing it takes more than a second, which a report need not pay
+    from torch import nn
+
+Row = dict[str, object]
+EQUAL, DIFFERENT, NOT_PUBLISHED = "equal", "different", "not published"
+
+
+def size_rows(sizes: Sequence[Size]) -> list[Row]:
+    """A row per network, and one per layer where the document lists them; columns :data:`SIZE_COLUMNS`."""
+    return [row for size in sizes for row in _rows(size)]
+
+
+def _rows(size: Size) -> Iterator[Row]:
+    import torch
+
+    from models.registry import build
+
+    with torch.device("meta"):
+        model = build(size.model, size.channels, size.classes, size.options)
+    about: Row = {"network": size.title, "where": size.where, "statistics": size.statistics}
+    yield {**about, **_compared(size.published, count(model, statistics=size.statistics))}
+    if size.layers:
+        layers = [(type(layer).__name__, count(layer, statistics=size.statistics)) for layer in _layers(model)]
+        if len(layers) != len(size.layers):
+            raise ValueError(f"{size.title}: {len(size.layers)} layers are listed, the network has {len(layers)}")
+        for (name, published), (kind, counted) in zip(size.layers, layers, strict=True):
+            yield {**about, "layer": name, "kind": kind, **_compared(published, counted)}
+
+
+def _compared(published: int | None, counted: int) -> Row:
+    outcome = NOT_PUBLISHED if published is None else EQUAL if published == counted else DIFFERENT
+    return {"published": published, "counted": counted, "outcome": outcome}
+
+
+def count(model: nn.Module, *, statistics: bool) -> int:
+    """Trainable parameters; with ``statistics`` the running ones of normalisations, too, as Keras counts."""
+    kept = (value for name, value in model.named_buffers() if name.rpartition(".")[2].startswith("running_"))
+    return sum(p.numel() for p in model.parameters()) + (sum(b.numel() for b in kept) if statistics else 0)
+
+
+def _layers(model: nn.Module) -> Iterator[nn.Module]:
+    """Outermost modules that are more than a container: those that the document would call a layer."""
+    from torch import nn
+
+    for child in model.children():
+        if type(child) in (nn.Sequential, nn.ModuleList):
+            yield from _layers(child)
+        elif next(child.parameters(), None) is not None:
+            yield child

@@ -1,0 +1,187 @@
+"""A document's numbers and what was measured, side by side: the rows of its tables."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+
+from stages.compare.carbon import cost, grams_per_kwh
+from stages.compare.columns import CLAIM_COLUMNS, DIFFERENCE_COLUMNS, HEADLINE_COLUMNS
+from stages.compare.scale import FULL, NOT_RUN, REDUCED
+from stages.compare.verdicts import EXACT, INCONCLUSIVE, Measured, judge, measure, target
+from stages.documents.claims import Claim
+from stages.documents.paper import Paper, cell_fields
+from stages.params import Energy
+from stages.results.cell_result import CellResult
+
+Row = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A document and what this home has to set beside it.
+
+    ``ours``: its results by run. ``energy``: what their energy and CO2 are reckoned with.
+    """
+
+    paper: Paper
+    claims: list[Claim]
+    ours: dict[str, CellResult]
+    energy: Energy
+
+    def scale(self, run: str | None) -> str:
+        """Whether a run was made at the document's own scale; empty for a model that was cited only."""
+        if run is None:
+            return ""
+        if run not in self.ours:
+            return NOT_RUN
+        return REDUCED if self.paper.differences(self.ours[run].cell, self.ours[run].images) else FULL
+
+    def common_scale(self, *runs: str) -> str:
+        """The scale of what needs several runs: the poorest of theirs."""
+        return max((self.scale(run) for run in runs), key=(FULL, REDUCED, NOT_RUN).index)
+
+    @cached_property
+    def claim_rows(self) -> list[Row]:
+        """Every published number in the document's order; columns :data:`CLAIM_COLUMNS`."""
+        return [self._claim_row(claim) for claim in self.claims]
+
+    def _claim_row(self, claim: Claim) -> Row:
+        """A difference and a verdict exist for full runs only: a reduced run says nothing about the document."""
+        found, scale, aim = self._measured(claim), self.scale(claim.run), target(claim)
+        row: Row = {
+            **{name: getattr(claim, name) for name in CLAIM_COLUMNS if name in Claim.model_fields},
+            "log": claim.author_log,
+            "log_epochs": claim.author_log_epochs,
+            "scale": scale,
+            "target_low": aim.low,
+            "target_high": aim.high,
+            "target": aim.basis,
+        }
+        if found is not None:
+            row |= {
+                "ours": found.mean,
+                "low": found.low,
+                "high": found.high,
+                "basis": found.basis,
+                "seeds": found.seeds,
+            }
+        if found is not None and scale == FULL:
+            row["difference"] = found.mean - claim.value
+        row["verdict"], row["reason"] = self._verdict(claim, found, scale)
+        return row
+
+    def _verdict(self, claim: Claim, found: Measured | None, scale: str) -> tuple[str, str]:
+        """The verdict and, where it is none, why; empty for a model that was cited only."""
+        if claim.run is None:
+            return "", "cited, not trained by the document"
+        if scale != FULL:
+            return NOT_RUN, "" if scale == NOT_RUN else "reduced run"
+        if found is None:
+            return NOT_RUN, "not measured"
+        if claim.margin is None:
+            return INCONCLUSIVE, "no margin was declared"
+        if found.low is None:
+            return INCONCLUSIVE, "1 seed, no interval"
+        single = found.seeds == 1 and found.basis != EXACT
+        return judge(found, target(claim), claim.margin, claim.better), "1 seed" if single else ""
+
+    def _measured(self, claim: Claim) -> Measured | None:
+        result = self.ours.get(claim.run or "")
+        if result is None:
+            return None
+        try:
+            return measure(result, claim.metric)
+        except KeyError:  # a label that the run's data do not have, or a split that was not tabulated
+            return None
+
+    def headline(self) -> list[Row]:
+        """The document's main metric of every run, its own and ours; columns :data:`HEADLINE_COLUMNS`."""
+        head = self.paper.headline
+        tables = {table.id: table for table in self.paper.tables}
+        titles = {**self.paper.runs, **self.paper.variants}
+        rows: dict[str, Row] = {}
+        for claim, row in zip(self.claims, self.claim_rows, strict=True):
+            if claim.metric == head.metric and claim.run is not None and claim.run not in rows:
+                table = tables[claim.table]
+                names = {"title": titles[claim.run], "caption": table.caption, "short": table.short}
+                place = {"row": head.row, "column": head.column}
+                rows[claim.run] = row | {key: text.format(**claim.model_dump(exclude={"run"}), run=claim.run, **names)
+                                         for key, text in place.items()}  # fmt: skip
+        own = [result for key, result in self.ours.items() if head.own_row and key not in self.paper.runs]
+        first = [self._own_headline(result) for result in own]
+        return [{key: row.get(key) for key in HEADLINE_COLUMNS} for row in [*first, *rows.values()]]
+
+    def _own_headline(self, result: CellResult) -> Row:
+        head, fields = self.paper.headline, cell_fields(result.cell)
+        return {
+            "row": head.own_row.format(**fields),
+            "column": head.own_column.format(**fields),
+            "run": result.cell.key,
+            "ours": result.mean(head.metric),
+            "scale": self.scale(result.cell.key),
+            "seeds": len(result.cell.recipe.seeds),
+        }
+
+    def cells(self) -> list[Row]:
+        """Every run of this home; columns :data:`CELL_COLUMNS`."""
+        title, intensity = self.paper.run_title, grams_per_kwh(self.energy.country)
+        return [
+            {**_cell_row(result, title(result.cell), self.scale(key)), **_cost_row(result, self.energy, intensity)}
+            for key, result in self.ours.items()
+        ]
+
+    def recipe_differences(self) -> list[Row]:
+        """Where our cells depart from the document's recipe; values as JSON; columns :data:`DIFFERENCE_COLUMNS`."""
+        cells: dict[tuple[str, str, str], list[str]] = {}
+        for key, result in self.ours.items():
+            for parameter, pair in self.paper.differences(result.cell, result.images).items():
+                paper, this_run = (value if isinstance(value, str) else json.dumps(value) for value in pair)
+                cells.setdefault((parameter, paper, this_run), []).append(key)
+        return [
+            dict(zip(DIFFERENCE_COLUMNS, (*difference, " ".join(keys)), strict=True))
+            for difference, keys in cells.items()
+        ]
+
+
+def _cell_row(result: CellResult, title: str, scale: str) -> Row:
+    recipe, metrics = result.cell.recipe, result.metrics
+    return {
+        "key": result.cell.key,
+        "title": title,
+        "dataset": result.cell.dataset,
+        "architecture": result.cell.architecture,
+        "scale": scale,
+        "seeds": len(recipe.seeds),
+        "epochs": recipe.epochs,
+        "parameters": metrics.parameters,
+        "macs": metrics.macs,
+        "training_macs": metrics.training_macs,
+        "test_accuracy": result.mean("test_accuracy"),
+        "test_f1": result.mean("test_f1_weighted"),
+        "test_precision": result.mean("test_precision_weighted"),
+        "test_recall": result.mean("test_recall_weighted"),
+        "test_f1_macro": result.mean("test_f1_macro"),
+        "test_loss": result.mean("test_loss"),
+        "train_accuracy": result.mean("train_accuracy"),
+        **{name: result.mean(f"test_{name}") for name in ("nll", "brier", "ece")},
+        "latency_ms": result.latency.milliseconds,
+        "seconds_per_epoch": result.seconds() / len(result.timing),
+        "seconds": result.seconds(),
+        "test_images": metrics.test_images,
+        "device_name": result.environment.device_name,
+        "data_sha256": result.run.data_sha256,
+        "code_sha256": result.run.code_sha256,
+    }
+
+
+def _cost_row(result: CellResult, energy: Energy, grams: float) -> Row:
+    price = cost(result, energy)
+    watt_hours = price.joules / 3600
+    return {
+        "energy_wh": watt_hours,
+        "energy_kind": price.kind,
+        "co2_g": watt_hours * grams / 1000,
+        "joules_per_correct": price.joules_per_correct,
+    }

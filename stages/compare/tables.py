@@ -1,0 +1,153 @@
+"""Every table of every document, and the summary."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from stages.compare.carbon import cost, grams_per_kwh
+from stages.compare.claims_in_words import OUTCOMES, statement_rows
+from stages.compare.columns import (
+    CELL_COLUMNS,
+    CLAIM_COLUMNS,
+    COMPARISON_COLUMNS,
+    DIFFERENCE_COLUMNS,
+    FINDING_COLUMNS,
+    GRID_COLUMNS,
+    HEADLINE_COLUMNS,
+    ITERATION_COLUMNS,
+    RELIABILITY_COLUMNS,
+    SIZE_COLUMNS,
+    STATEMENT_COLUMNS,
+    SWEEP_COLUMNS,
+    VERDICT_COLUMNS,
+)
+from stages.compare.findings import finding_rows
+from stages.compare.parameter_counts import size_rows
+from stages.compare.run_tables import comparison_rows, grid_rows, iteration_rows, reliability_rows, sweep_rows
+from stages.compare.scale import FULL, NOT_RUN, REDUCED
+from stages.compare.side_by_side import Beside, Row
+from stages.compare.verdicts import VERDICTS
+from stages.core.errors import StageError
+from stages.core.files import atomic_folder, write_json
+from stages.core.tables import write_csv
+from stages.core.text import slug
+from stages.documents.author_log import load_author_log
+from stages.documents.claims import load_claims
+from stages.documents.paper import PAPERS, load_papers
+from stages.params import Energy
+from stages.results.read import Results
+
+
+def document_summary(beside: Beside) -> dict[str, Any]:
+    """How much of the document was run, and how its claims in words came out."""
+    scales = Counter(beside.scale(run) for run in beside.paper.runs)
+    verdicts = Counter(str(row["verdict"]) for row in beside.claim_rows)
+    outcomes = Counter(str(row["outcome"]) for row in statement_rows(beside))
+    return {
+        "title": beside.paper.title,
+        "runs": {scale: scales[scale] for scale in (FULL, REDUCED, NOT_RUN)},
+        "cells": Counter(beside.scale(key) for key in beside.ours),
+        "verdicts": {word: verdicts[word] for word in VERDICTS},
+        "statements": {word: outcomes[word] for word in (*OUTCOMES, REDUCED)},
+        "seconds": sum(result.seconds() for result in beside.ours.values()),
+    }
+
+
+def write_tables(beside: Beside, folder: Path) -> None:
+    """Write the document's tables as CSV into ``folder``."""
+    tables: dict[str, tuple[Sequence[Row], Sequence[str]]] = {
+        "claims": (beside.claim_rows, CLAIM_COLUMNS),
+        "headline": (beside.headline(), HEADLINE_COLUMNS),
+        "statements": (statement_rows(beside), STATEMENT_COLUMNS),
+        "cells": (beside.cells(), CELL_COLUMNS),
+        "reliability": (reliability_rows(beside), RELIABILITY_COLUMNS),
+        "recipe_differences": (beside.recipe_differences(), DIFFERENCE_COLUMNS),
+    }
+    for comparison in beside.paper.comparisons:
+        tables[f"comparison_{slug(comparison.id)}"] = comparison_rows(beside, comparison), COMPARISON_COLUMNS
+    for sweep in beside.paper.sweeps:
+        tables[f"sweep_{slug(sweep.id)}"] = sweep_rows(beside, sweep), SWEEP_COLUMNS
+    for grid in beside.paper.grids:
+        tables[f"grid_{slug(grid.id)}"] = grid_rows(beside, grid), GRID_COLUMNS
+    for wanted in beside.paper.iterations:
+        tables[f"iterations_{slug(wanted.id)}"] = iteration_rows(beside, wanted), ITERATION_COLUMNS
+    sizes = size_rows(beside.paper.sizes)
+    if sizes:
+        tables["sizes"] = sizes, SIZE_COLUMNS
+    log = load_author_log(PAPERS / beside.paper.id)
+    tables["findings"] = finding_rows(beside, log, sizes), FINDING_COLUMNS
+    for name, (rows, columns) in tables.items():
+        write_csv(folder / f"{name}.csv", [{key: row.get(key) for key in columns} for row in rows], columns)
+
+
+def verdict_rows(documents: Sequence[Beside]) -> list[Row]:
+    """How many published numbers of each document have each verdict; columns :data:`VERDICT_COLUMNS`."""
+    return [
+        {"paper": document.paper.id, "verdict": f"{document.paper.id}: {word}", "claims": count}
+        for document in documents
+        for word, count in document_summary(document)["verdicts"].items()
+        if count
+    ]
+
+
+def summary(documents: Sequence[Beside], results: Results, energy: Energy) -> dict[str, Any]:
+    """What was run, on what, at what cost; flat counts over all documents, and each document's own."""
+    environments = Counter(result.environment.model_dump_json() for result in results.cells)
+    digests = {(result.cell.dataset, result.run.data_sha256) for result in results.cells}
+    trained_by: dict[str, set[str]] = {}
+    for result in results.cells:
+        trained_by.setdefault(result.run.code_sha256, set()).add(result.cell.architecture)
+    papers = {document.paper.id: document_summary(document) for document in documents}
+    total = {scale: sum(paper["runs"][scale] for paper in papers.values()) for scale in (FULL, REDUCED, NOT_RUN)}
+    return {
+        "runs": total,
+        "cells": len(results.cells),
+        "papers": papers,
+        "stale": results.stale,
+        "not_evaluated": results.unevaluated,
+        "environments": [{**json.loads(text), "cells": count} for text, count in sorted(environments.items())],
+        "data": [{"dataset": dataset, "sha256": digest} for dataset, digest in sorted(digests)],
+        "code": [{"architectures": sorted(names), "sha256": digest} for digest, names in sorted(trained_by.items())],
+        "seconds": sum(result.seconds() for result in results.cells),
+        **energy_summary(results, energy),
+    }
+
+
+def energy_summary(results: Results, energy: Energy) -> dict[str, Any]:
+    """What all runs took together, and what it was reckoned with."""
+    costs, grams = [cost(result, energy) for result in results.cells], grams_per_kwh(energy.country)
+    watt_hours = sum(each.joules for each in costs) / 3600
+    return {
+        "energy": energy.model_dump(),
+        "energy_wh": watt_hours,
+        "energy_kinds": sorted({each.kind for each in costs}),
+        "grams_per_kwh": grams,
+        "co2_g": watt_hours * grams / 1000,
+    }
+
+
+def compare(results: Results, reports: Path, energy: Energy) -> None:
+    """Write <reports>/tables/<paper>/*.csv for every document, and <reports>/summary.json.
+
+    A :class:`StageError` names a run of a document that has no folder: it would stand nowhere.
+    """
+    documents = [
+        Beside(paper, load_claims(PAPERS / paper.id / "claims.csv", paper), results.of(paper.id), energy)
+        for paper in load_papers()
+    ]
+    for cell in (result.cell for result in results.cells):
+        if cell.paper not in {document.paper.id for document in documents}:
+            missing = PAPERS / cell.paper / "paper.yaml"
+            raise StageError(
+                f"{missing} is missing, and {cell.key} is a run of that paper; write it (README.md shows how)."
+            )
+    with atomic_folder(reports / "tables") as folder:
+        for document in documents:
+            (folder / document.paper.id).mkdir()
+            write_tables(document, folder / document.paper.id)
+        write_csv(folder / "verdicts.csv", verdict_rows(documents), VERDICT_COLUMNS)
+    write_json(reports / "summary.json", summary(documents, results, energy))

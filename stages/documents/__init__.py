@@ -1,0 +1,1 @@
+"""What the documents say: their recipes, exhibits, numbers and logs."""

@@ -1,0 +1,1 @@
+"""The stage `download`: official files, every byte checked."""

@@ -1,0 +1,1 @@
+"""The stage `evaluate`: test metrics of a cell, from its weights."""

@@ -1,0 +1,1 @@
+"""Training and measuring a network in memory; it knows no files of the pipeline."""

@@ -1,0 +1,25 @@
+"""Render the report: one HTML file that needs nothing beside it, and every figure as an SVG file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from stages.core.errors import run_stage
+from stages.core.layout import Layout
+from stages.params import load_params
+from stages.report.page import render
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog="Reads what `python -m stages.compare HOME` wrote; writes HOME/reports/report.html."
+    )
+    parser.add_argument("home", nargs="?", default=Path(), type=Path, help="folder with params.yaml (default: here)")
+    layout = Layout(parser.parse_args().home)
+    render(layout, load_params(layout.params))
+
+
+if __name__ == "__main__":
+    run_stage(main)

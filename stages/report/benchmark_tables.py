@@ -1,0 +1,41 @@
+"""The tables of benchmarks/results/: training speed, what reduced precision changes, how often a verdict is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stages.core.tables import Row, read_rows
+
+RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
+THROUGHPUT_COLUMNS = (
+    "device_name", "threads", "torch", "case", "precision", "seeds", "batch_size", "ours_images_per_second",
+    "naive_images_per_second", "ratio", "ours_gflops", "matrix_gflops", "ours_fraction", "ours_data_share",
+    "ours_overhead_share",
+)  # fmt: skip
+PRECISION_COLUMNS = (
+    "device_name", "run", "epochs", "seeds", "precision", "float32_accuracy", "accuracy", "difference", "low", "high",
+    "margin", "outcome", "float32_seconds", "seconds",
+)  # fmt: skip
+ERROR_COLUMNS = ("seeds", "shift", "match", "better", "worse", "inconclusive")
+
+
+@dataclass(frozen=True)
+class SpeedView:
+    """Rows of benchmarks.throughput and of benchmarks.precision, from every device, and of benchmarks.verdicts."""
+
+    throughput: list[Row]
+    precision: list[Row]
+    errors: list[Row]
+
+
+def speed() -> SpeedView:
+    """What was measured; a :class:`StageError` names a file that is damaged."""
+    precision = sorted(RESULTS.glob("precision-*.csv"))
+    verdicts = RESULTS / "verdicts.csv"
+    throughput = sorted({*RESULTS.glob("*.csv")} - {*precision, verdicts})
+    return SpeedView(
+        [row for path in throughput for row in read_rows(path, THROUGHPUT_COLUMNS)],
+        [row for path in precision for row in read_rows(path, PRECISION_COLUMNS)],
+        read_rows(verdicts, ERROR_COLUMNS) if verdicts.is_file() else [],
+    )

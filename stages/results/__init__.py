@@ -1,0 +1,1 @@
+"""Reading what training and evaluation left."""

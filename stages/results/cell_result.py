@@ -1,0 +1,139 @@
+"""One trained and evaluated cell: its numbers by their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stages.cell import Cell
+from stages.results.records import Environment, Latency, Metrics, Run
+
+SCORES = (
+    "loss", "loss_sum", "accuracy",
+    "precision_weighted", "recall_weighted", "f1_weighted",
+    "precision_macro", "recall_macro", "f1_macro",
+)  # fmt: skip
+CURVE_COLUMNS = (
+    "seed", "epoch", "learning_rate", "train_loss", "train_loss_sum", "train_accuracy",
+    *(f"test_{name}" for name in SCORES),
+)  # fmt: skip
+CLASS_CURVE_COLUMNS = ("seed", "epoch", "label", "train_recall", "test_recall")
+TIMING_COLUMNS = ("seed", "epoch", "train_seconds", "test_seconds")
+PER_CLASS_COLUMNS = ("seed", "label", "support", "precision", "recall", "f1")
+COMPOSITION_COLUMNS = ("part", "label", "class", "images", "clean", "noisy", "official")
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """One trained and evaluated cell.
+
+    ``curves`` and ``timing`` (seconds): a row per seed and epoch (from 0); ``class_curves``: per seed, epoch and label;
+    ``predicted``: a row per test image, its label ``true`` and what ``seed-<n>`` predicts; ``reliability``,
+    ``per_class``, ``iterations`` and ``latency``: see :mod:`stages.evaluate.cell`; ``composition``: images of its
+    split by part and label, None where the table is missing.
+    """
+
+    cell: Cell
+    run: Run
+    metrics: Metrics
+    environment: Environment
+    curves: pd.DataFrame
+    class_curves: pd.DataFrame
+    timing: pd.DataFrame
+    predicted: pd.DataFrame
+    reliability: pd.DataFrame
+    per_class: pd.DataFrame
+    iterations: pd.DataFrame
+    latency: Latency
+    composition: pd.DataFrame | None
+
+    def values(self, metric: str) -> tuple[float, ...]:
+        """A claim's metric after the last epoch: a value per seed, or one for all of them.
+
+        Raises KeyError for a metric or label that there is none of.
+        """
+        if metric == "parameters":
+            return (float(self.metrics.parameters),)
+        if metric == "images":
+            return (self._images("train", None)[0] + self._images("test", None)[0],)
+        if metric == "classes":
+            return (float(self.metrics.classes),)
+        if match := re.fullmatch(r"(train|test)_images(?:_(\d+))?", metric):
+            return self._images(match[1], match[2])
+        if metric.endswith("_error"):
+            return tuple(1 - accuracy for accuracy in self.values(metric.replace("_error", "_accuracy")))
+        if match := re.fullmatch(r"(train|test)_recall_(\d+)", metric):
+            table = self.class_curves[self.class_curves["label"] == int(match[2])]
+            return self._last(table, f"{match[1]}_recall")
+        if metric.startswith("best_train_"):
+            best = self.curves.loc[self.curves.groupby("seed")["train_accuracy"].idxmax()].set_index("seed")
+            return tuple(float(best[metric.removeprefix("best_")][seed]) for seed in self.cell.recipe.seeds)
+        if metric.startswith("test_"):
+            return tuple(getattr(seed, metric.removeprefix("test_")) for seed in self.metrics.seeds)
+        return self._last(self.curves, metric)
+
+    def mean(self, metric: str) -> float:
+        """A metric, mean over the seeds."""
+        values = self.values(metric)
+        return sum(values) / len(values)
+
+    def correct(self, labels: Collection[int] | None = None) -> dict[int, NDArray[np.bool_]]:
+        """Per seed, whether the prediction is right for each test image (of ``labels``, all by default)."""
+        chosen = self.predicted if labels is None else self.predicted[self.predicted["true"].isin(labels)]
+        true = chosen["true"].to_numpy()
+        return {seed: chosen[f"seed-{seed}"].to_numpy() == true for seed in self.cell.recipe.seeds}
+
+    def first_epoch(self, column: str, level: float) -> dict[int, int | None]:
+        """Per seed, the first epoch (from 1) after which ``column`` of the curves is at least ``level``."""
+        reached = self.curves[self.curves[column] >= level].groupby("seed")["epoch"].min()
+        return {seed: int(reached[seed]) + 1 if seed in reached else None for seed in self.cell.recipe.seeds}
+
+    def seconds(self) -> float:
+        """Seconds spent on training and testing, all seeds together."""
+        return float(self.timing["train_seconds"].sum() + self.timing["test_seconds"].sum())
+
+    @property
+    def images(self) -> tuple[int, int] | None:
+        """Training and test images of the split; None where it is not tabulated."""
+        if self.composition is None:
+            return None
+        return int(self._images("train", None)[0]), int(self._images("test", None)[0])
+
+    def joules(self) -> float | None:
+        """What training and testing all seeds took by the machine's counters; None where nothing counted."""
+        measured = self.timing.get("joules", pd.Series([np.nan]))
+        return None if measured.isna().any() else float(measured.sum())
+
+    def confusion(self) -> NDArray[np.int64]:
+        """Test images by true and predicted label, shape (classes, classes), all seeds together."""
+        classes = self.metrics.classes
+        true = self.predicted["true"].to_numpy()
+        pairs = [true * classes + self.predicted[f"seed-{seed}"].to_numpy() for seed in self.cell.recipe.seeds]
+        counts = np.bincount(np.concatenate(pairs), minlength=classes * classes)
+        return counts.reshape(classes, classes)
+
+    def throughput(self) -> dict[str, float | None]:
+        """Images per second in training and in testing, over all epochs; None where the split is not tabulated."""
+        epochs = len(self.timing)
+        test = self.metrics.test_images * epochs / float(self.timing["test_seconds"].sum())
+        if self.composition is None:
+            return {"train_images_per_second": None, "test_images_per_second": test}
+        train = self.values("train_images")[0] * epochs / float(self.timing["train_seconds"].sum())
+        return {"train_images_per_second": train, "test_images_per_second": test}
+
+    def _last(self, table: pd.DataFrame, column: str) -> tuple[float, ...]:
+        last = table[table["epoch"] == self.cell.recipe.epochs - 1].set_index("seed")[column]
+        return tuple(float(last[seed]) for seed in self.cell.recipe.seeds)
+
+    def _images(self, part: str, label: str | None) -> tuple[float, ...]:
+        if self.composition is None:
+            raise KeyError(part)
+        table = self.composition[self.composition["part"] == part]
+        if label is not None:
+            table = table[table["label"] == int(label)]
+        return (float(table["images"].sum()),)

@@ -1,0 +1,168 @@
+"""Reading what training and evaluation left under results/runs/: only what belongs to the current parameters counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import TypeVar
+
+import pandas as pd
+from pydantic import ValidationError
+
+from stages.cell import Cell
+from stages.core.errors import StageError
+from stages.core.files import read_json
+from stages.core.layout import Layout
+from stages.core.tables import REMAKE, numeric, read_csv
+from stages.evaluate.calibration import RELIABILITY_COLUMNS
+from stages.params import Params
+from stages.results.cell_result import (
+    CLASS_CURVE_COLUMNS,
+    COMPOSITION_COLUMNS,
+    CURVE_COLUMNS,
+    PER_CLASS_COLUMNS,
+    TIMING_COLUMNS,
+    CellResult,
+)
+from stages.results.records import Environment, Latency, Metrics, Record, Run
+
+
+@dataclass(frozen=True)
+class Results:
+    """The results of a home in the order of its parameters; ``stale`` and ``unevaluated`` are keys not to be shown."""
+
+    cells: tuple[CellResult, ...]
+    stale: tuple[str, ...]
+    unevaluated: tuple[str, ...]
+
+    def of(self, paper: str) -> dict[str, CellResult]:
+        """The results of a paper, by key."""
+        return {result.cell.key: result for result in self.cells if result.cell.paper == paper}
+
+
+def read_results(layout: Layout, params: Params) -> Results:
+    """Read every cell of a home; a :class:`StageError` names a damaged file."""
+    cells: list[CellResult] = []
+    stale: list[str] = []
+    unevaluated: list[str] = []
+    for path in layout.trained:
+        key = path.parent.name
+        run = _parse(Run, path)
+        cell = _current_cell(run, params)
+        if cell is None or layout.training(cell) != path.parent:
+            stale.append(key)
+        elif not _evaluated(layout, cell):
+            unevaluated.append(key)
+        else:
+            cells.append(_read_cell(layout, run, cell))
+    datasets, architectures, runs = list(params.data), list(params.recurnets.models), list(params.named)
+
+    def order(result: CellResult) -> tuple[int, int, int, int]:
+        cell = result.cell
+        if cell.key in runs:
+            return len(datasets), 0, 0, runs.index(cell.key)
+        return datasets.index(cell.dataset), architectures.index(cell.architecture), int(cell.options["depth"]), 0
+
+    return Results(tuple(sorted(cells, key=order)), tuple(stale), tuple(unevaluated))
+
+
+def read_cell(layout: Layout, params: Params, cell: Cell) -> CellResult:
+    """Read one cell and nothing else; a :class:`StageError` if it is missing, stale, not evaluated or damaged."""
+    folder = layout.training(cell)
+    run = _parse(Run, folder / "run.json")
+    if _current_cell(run, params) != cell:
+        raise StageError(f"{folder / 'run.json'} is of a run with other parameters; run `dvc repro` to train it anew.")
+    if not _evaluated(layout, cell):
+        raise StageError(
+            f"{layout.evaluation(cell) / 'metrics.json'} is missing or of other seeds; "
+            "run `dvc repro` to evaluate the cell."
+        )
+    return _read_cell(layout, run, cell)
+
+
+def _current_cell(run: Run, params: Params) -> Cell | None:
+    """The cell that the parameters give for the run's key, if the run was made with exactly these."""
+    try:
+        cell = params.cell(str(run.cell.get("key")))
+    except StageError:
+        return None
+    try:
+        return cell if Cell.model_validate(run.cell) == cell else None  # a key that is new since then has its default
+    except ValidationError:
+        return None
+
+
+def _evaluated(layout: Layout, cell: Cell) -> bool:
+    """Whether there are metrics of exactly the cell's seeds (a run that gained a seed still has its old ones)."""
+    path = layout.evaluation(cell) / "metrics.json"
+    return path.is_file() and tuple(seed.seed for seed in _parse(Metrics, path).seeds) == cell.recipe.seeds
+
+
+def _read_cell(layout: Layout, run: Run, cell: Cell) -> CellResult:
+    trained, evaluated = layout.training(cell), layout.evaluation(cell)
+    composition = layout.composition(cell.dataset) / "composition.csv"
+    metrics = _parse(Metrics, evaluated / "metrics.json")
+    seeds, epochs = cell.recipe.seeds, range(cell.recipe.epochs)
+    labels = range(metrics.classes)
+    return CellResult(
+        cell=cell,
+        run=run,
+        metrics=metrics,
+        environment=_parse(Environment, trained / "environment.json"),
+        curves=_complete(trained / "curves.csv", CURVE_COLUMNS, seeds, epochs),
+        class_curves=_complete(trained / "class_curves.csv", CLASS_CURVE_COLUMNS, seeds, epochs, labels),
+        timing=_complete(trained / "timing.csv", TIMING_COLUMNS, seeds, epochs),
+        reliability=_numbers(evaluated / "calibration.csv", ("seed", *RELIABILITY_COLUMNS)),
+        per_class=_numbers(evaluated / "per_class.csv", PER_CLASS_COLUMNS),
+        iterations=_iterated(evaluated / "iterations.csv"),
+        latency=_parse(Latency, evaluated / "latency.json"),
+        predicted=_predicted(evaluated / "predicted.csv", cell, metrics.test_images),
+        composition=read_csv(composition, COMPOSITION_COLUMNS) if composition.is_file() else None,
+    )
+
+
+def _complete(path: Path, columns: tuple[str, ...], *ranges: Iterable[int]) -> pd.DataFrame:
+    """A table of numbers with one row for each combination of ``ranges`` in its first columns."""
+    table = numeric(read_csv(path, columns), path, columns)
+    names = list(columns[: len(ranges)])
+    expected = list(product(*ranges))
+    found = sorted(map(tuple, table[names].to_numpy().tolist()))
+    if found != sorted(expected):
+        raise StageError(
+            f"{path} has {len(found)} rows where one was expected for each {', '.join(names)}, {len(expected)} in all; "
+            f"{REMAKE}."
+        )
+    return table
+
+
+def _numbers(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    return numeric(read_csv(path, columns), path, columns)
+
+
+def _iterated(path: Path) -> pd.DataFrame:
+    """The table of iterations; empty for a model without, and for results older than the table."""
+    columns = ("seed", "iterations", "accuracy", "state_change")
+    table = read_csv(path, columns) if path.is_file() else pd.DataFrame(columns=columns)
+    return table if table.empty else numeric(table, path, columns[:3])
+
+
+def _predicted(path: Path, cell: Cell, images: int) -> pd.DataFrame:
+    columns = ("true", *(f"seed-{seed}" for seed in cell.recipe.seeds))
+    table = numeric(read_csv(path, columns), path, columns)
+    if len(table) != images:
+        raise StageError(f"{path} has {len(table)} rows where {images} test images were expected; {REMAKE}.")
+    return table
+
+
+RecordType = TypeVar("RecordType", bound=Record)
+
+
+def _parse(kind: type[RecordType], path: Path) -> RecordType:
+    try:
+        return kind.model_validate(read_json(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise StageError(f"{path}: key '{key}': {first['msg']}; {REMAKE}.") from None

@@ -1,0 +1,82 @@
+"""What the JSON files of a result must hold."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from stages.cell.recipe import Fraction, Positive
+
+
+class Record(BaseModel):
+    """What a JSON file must hold; further keys are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Run(Record):
+    """run.json: what was trained, on which data (SHA-256 of the split) and with which code."""
+
+    cell: dict[str, Any]
+    data_sha256: str
+    code_sha256: str
+    parameters: Positive
+
+
+class SeedScores(Record):
+    """One seed's scores on the test set; fractions 0..1, and the cross-entropy in nats.
+
+    ``loss``: its mean over the images. ``loss_sum``: the sum over batches of a batch's mean.
+    ``nll``, ``nll_error``, ``brier``, ``ece``: see :class:`stages.evaluate.calibration.Calibration`.
+    """
+
+    seed: Annotated[int, Field(ge=0)]
+    loss: Annotated[float, Field(ge=0)]
+    loss_sum: Annotated[float, Field(ge=0)]
+    accuracy: Fraction
+    precision_weighted: Fraction
+    recall_weighted: Fraction
+    f1_weighted: Fraction
+    precision_macro: Fraction
+    recall_macro: Fraction
+    f1_macro: Fraction
+    nll: Annotated[float, Field(ge=0)]
+    nll_error: Annotated[float, Field(ge=0)]
+    brier: Annotated[float, Field(ge=0, le=2)]
+    ece: Fraction
+
+
+class Metrics(Record):
+    """metrics.json. ``macs``: multiply-accumulates of one image, inference; ``training_macs``: the same in training."""
+
+    classes: Positive
+    parameters: Positive
+    macs: Positive
+    training_macs: Positive
+    test_images: Positive
+    seeds: Annotated[tuple[SeedScores, ...], Field(min_length=1)]
+
+
+class Latency(Record):
+    """latency.json: milliseconds for one image by itself, on which device."""
+
+    milliseconds: Annotated[float, Field(gt=0)]
+    device_name: str
+    threads: int
+
+
+class Environment(Record):
+    """environment.json: where a cell was trained, and in which precision.
+
+    ``energy`` names the counters of timing.csv's joules, if any.
+    """
+
+    python: str
+    torch: str
+    device: str
+    device_name: str
+    threads: int
+    platform: str
+    energy: str = ""
+    precision: str = "float32"

@@ -1,0 +1,40 @@
+"""Make a training and a test set of a downloaded dataset: ``python -m stages.split HOME NAME``.
+
+``NAME`` is a key of ``data`` or ``subsets`` in HOME/params.yaml; :class:`stages.cell.Split` says what its entries do.
+The split lands in ``HOME/data/NAME`` (see :mod:`stages.splits.format`); a table of what is in it (columns: part,
+label, class, images, clean, noisy, and official, the number in the official part) and sample sheets in
+``HOME/results/splits/NAME``. The same parameters and files give the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from stages.core.errors import run_stage
+from stages.core.layout import Layout
+from stages.download.manifest import MANIFEST
+from stages.params import load_params
+from stages.split.make import make_split, read_source
+from stages.split.write import write_composition, write_split
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Make a training and a test set of a downloaded dataset.")
+    parser.add_argument("home", type=Path, help="the folder with params.yaml")
+    parser.add_argument("name", help="a key of `data` or `subsets` in params.yaml")
+    arguments = parser.parse_args()
+    layout = Layout(arguments.home)
+    params = load_params(layout.params)
+    source = read_source(layout, params, arguments.name)
+    split = params.split(arguments.name)
+    content = make_split(arguments.name, split, source)
+    write_split(layout.data(arguments.name), split, content, manifest=layout.raw(split.source or "") / MANIFEST)
+    write_composition(layout.composition(arguments.name), split, source, content)
+    train, test = len(content.train(split.seeds[0]).labels), len(content.test.labels)
+    print(f"{arguments.name}: {train} train, {test} test images", flush=True)
+
+
+if __name__ == "__main__":
+    run_stage(main)
