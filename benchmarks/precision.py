@@ -12,18 +12,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
-from models.registry import build
 from stages.cell import Cell, Compute
 from stages.compare.intervals import over_seeds
 from stages.core.errors import run_stage
 from stages.core.files import write_text
 from stages.core.layout import Layout
-from stages.learning.batches import load_images
+from stages.learning.assemble import builder, test_images, training_images
 from stages.learning.device import choose_device, describe, keep_freed_memory
 from stages.learning.engine import train
 from stages.params import load_params
@@ -39,13 +37,11 @@ def accuracies(cell: Cell, compute: Compute, layout: Layout, seeds: Sequence[int
     device = choose_device(compute)
     keep_freed_memory()
     split = read_split(layout.data(cell.dataset))
-    load = partial(load_images, transform=cell.transform, device=device)
-    test_images, found, seconds = load(split.test, training=False, noise_seed=0), [], 0.0
+    tested, found, seconds = test_images(cell, split, device), [], 0.0
     for seed in seeds:
-        make = partial(build, cell.architecture, split.pool.channels, len(split.classes), cell.options)
-        images = load(split.train(seed), training=True, noise_seed=seed)
+        images = training_images(cell, split, seed, device)
         options = {"classes": len(split.classes), "compute": compute}
-        _, history = train(make, images, test_images, cell.recipe, seed, **options)
+        _, history = train(builder(cell, split), images, tested, cell.recipe, seed, **options)
         found.append(history.curves[-1]["test_accuracy"])
         seconds += sum(row["train_seconds"] for row in history.timing)
     return found, seconds

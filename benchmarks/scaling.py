@@ -71,7 +71,7 @@ def build(folder: Path, cells: int) -> None:
         cell = checked.cell(key)
         write_cell(made, cell)
         (made.evaluation(cell) / "confusion.csv").write_text("made up\n")
-        for outputs in (made.weights(cell), made.predictions(cell)):
+        for outputs in (made.training(cell), made.evaluation(cell)):
             outputs.mkdir(parents=True)
             (outputs / "seed-0").write_text(key)
     write_split(folder, "digits")

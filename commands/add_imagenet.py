@@ -1,10 +1,10 @@
 """Add the ImageNet runs of cnn-gru to a home, once their data are there.
 
-    python -m commands add_imagenet HOME FOLDER
+    python -m commands add-imagenet HOME FOLDER
 
 FOLDER is ILSVRC2012 as train/<class>/*.JPEG and val/<class>/*.JPEG. Puts the entries of HOME/imagenet.yaml into
-HOME/params.yaml, with `data.imagenet.folder` pointing at FOLDER; everything else there, comments included, stays as it
-is. Asked a second time, it points at the new folder.
+HOME/params.yaml, with `folders.imagenet.folder` pointing at FOLDER; everything else there, comments included, stays as
+it is. Asked a second time, it points at the new folder.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def add(layout: Layout, folder: Path) -> int:
             params[section] = {}
         for key, value in entries.items():
             params[section][key] = value
-    params["data"]["imagenet"]["folder"] = os.path.relpath(folder.resolve(), layout.home.resolve())
+    params["folders"]["imagenet"]["folder"] = os.path.relpath(folder.resolve(), layout.home.resolve())
     with atomic_path(layout.params) as temporary:
         yaml.dump(params, temporary)
         load_params(temporary)

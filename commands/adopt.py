@@ -23,14 +23,15 @@ from pydantic import ValidationError
 
 from stages.cell import Cell
 from stages.core.errors import StageError, run_stage
-from stages.core.files import atomic_folder, atomic_path, read_json
+from stages.core.files import atomic_folder, read_json
 from stages.core.layout import Layout
 from stages.documents.paper import flatten
 from stages.learning.weights import load_weights
 from stages.params import Params, load_params
 from stages.train.code_digest import code_digest
 
-RESULTS = ("run.json", "curves.csv", "class_curves.csv", "timing.csv", "environment.json")
+TRAINING = ("run.json", "curves.csv", "class_curves.csv", "weights.json")
+CLOCK = ("timing.csv", "environment.json")
 
 
 def adopt(layout: Layout, source: Layout, params: Params, key: str) -> None:
@@ -42,19 +43,21 @@ def adopt(layout: Layout, source: Layout, params: Params, key: str) -> None:
     for cell in cells:
         _check(layout, source, cell, params.compute.precision)
     for cell in cells:
-        with atomic_folder(layout.weights(cell)) as folder:
-            shutil.copytree(source.weights(cell), folder, dirs_exist_ok=True)
-        for name in RESULTS:
-            with atomic_path(layout.training(cell) / name) as temporary:
-                shutil.copyfile(source.training(cell) / name, temporary)
+        for target, origin in (
+            (layout.training(cell), source.training(cell)),
+            (layout.training_clock(cell), source.training_clock(cell)),
+        ):
+            with atomic_folder(target) as folder:
+                shutil.copytree(origin, folder, dirs_exist_ok=True)
 
 
 def _check(layout: Layout, source: Layout, cell: Cell, precision: str) -> None:
     key = cell.key
-    for name in RESULTS:
-        if not (source.training(cell) / name).is_file():
-            raise StageError(f"{source.training(cell) / name} is missing; train {key} there first.")
-    record = source.training(cell) / "run.json"
+    training, clock = source.training(cell), source.training_clock(cell)
+    for path in (*(training / name for name in TRAINING), *(clock / name for name in CLOCK)):
+        if not path.is_file():
+            raise StageError(f"{path} is missing; train {key} there first.")
+    record = training / "run.json"
     run = read_json(record)
     if missing := {"cell", "data_sha256", "code_sha256"} - run.keys():
         raise StageError(f"{record} is damaged: key '{min(missing)}' is missing; train {key} there again.")
@@ -65,12 +68,12 @@ def _check(layout: Layout, source: Layout, cell: Cell, precision: str) -> None:
                 f"{key} was trained with {name} {theirs.get(name)}, {layout.params} says {ours.get(name)}; "
                 "train it again with these parameters."
             )
-    found = read_json(source.training(cell) / "environment.json").get("precision", "float32")
-    if found != precision:
-        raise StageError(
-            f"{key} was trained in {found}, compute.precision of {layout.params} is {precision}; "
-            "train it again with these parameters."
-        )
+    for machine in read_json(clock / "environment.json")["seeds"].values():
+        if (found := machine.get("precision", "float32")) != precision:
+            raise StageError(
+                f"{key} was trained in {found}, compute.precision of {layout.params} is {precision}; "
+                "train it again with these parameters."
+            )
     split = layout.data(cell.dataset) / "dataset.json"
     if not split.is_file():
         raise StageError(f"{split} is missing; make the split here first, with `dvc repro`.")
@@ -81,7 +84,7 @@ def _check(layout: Layout, source: Layout, cell: Cell, precision: str) -> None:
                 "train it again from this revision."
             )
     for seed in cell.recipe.seeds:
-        load_weights(source.weights(cell), seed)
+        load_weights(training, seed)
 
 
 def _complete(recorded: dict[str, Any]) -> dict[str, Any]:
@@ -94,8 +97,7 @@ def _complete(recorded: dict[str, Any]) -> dict[str, Any]:
 
 def commit(layout: Layout, params: Params, keys: Sequence[str]) -> None:
     """Let DVC record the outputs of ``keys`` as made from what lies here."""
-    kinds = {**dict.fromkeys(params.runs, "train-run"), **dict.fromkeys(params.studies, "train-study")}
-    stages = [f"{kinds.get(key, 'train')}@{key}" for key in keys]
+    stages = [params.cells(key)[0].stage("train") for key in keys]
     targets = [f"{os.path.relpath(layout.home / 'dvc.yaml')}:{stage}" for stage in stages]
     if subprocess.run([sys.executable, "-m", "dvc", "commit", "--force", *targets]).returncode:
         raise StageError(f"dvc could not record {', '.join(targets)}; see above, then run `dvc commit` on them again.")

@@ -1,12 +1,12 @@
-"""Are two sets of results the same? Compares what lies in the results of two homes, and prints what moved.
+"""Are two sets of results the same? Prints what moved.
 
-    python -m commands compare_results A B --exact
-    python -m commands compare_results HEAD .
+    python -m commands compare-results A B --exact
+    python -m commands compare-results HEAD .
 
-A and B are homes (folders with results/), or git revisions of this repository (REVISION, or REVISION:full for a home in
-it), whose committed results are taken. With ``--exact`` every result file must be the same byte for byte, as it is on
-one kind of machine: processor, threads, torch. What depends on the clock (timing.csv, latency.json, environment.json)
-is not compared.
+A and B are homes, or git revisions of this repository (REVISION, or REVISION:full for a home in it), whose results are
+taken from DVC's cache. Where the results of either are not at hand, scores.csv is compared, which has a row for every
+cell, with digests of its files. With ``--exact`` every result file must be the same byte for byte, as it is on one kind
+of machine: processor, threads, torch. What depends on the clock (results/clocks) is not compared.
 
 Another processor rounds other last digits, and training amplifies them: with AVX2 in place of AVX-512, 33 of 61 runs of
 the default pipeline kept their test accuracy; the others moved by up to 0.144 (recurnet1, six epochs at a large rate),
@@ -20,24 +20,21 @@ The exit status is 1 if anything moved, or if a result is missing on one side.
 from __future__ import annotations
 
 import argparse
-import io
-import subprocess
 import sys
-import tarfile
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from commands.revisions import home_of
+from stages.compare.scores import FILES
 from stages.core.errors import StageError, run_stage
 from stages.core.files import read_json
 from stages.core.tables import read_rows
 
-CLOCKED = {"timing.csv", "latency.json", "environment.json"}
 DECIDED = {"run.json", "composition.csv"}  # the same on every machine
-MEASURED = {"metrics.json", "headline.json"}  # whole numbers in them are the same everywhere, too
+MEASURED = {"metrics.json", "headline.json", "scores.csv"}  # whole numbers in them are the same everywhere, too
+OF_A_MACHINE = (*FILES, "machine")  # columns of scores.csv that are the same on one kind of machine only
 SHOWN = 40
 MISSING = "missing"
 
@@ -60,20 +57,24 @@ class Moved:
     second: str
 
 
-def files(home: Path) -> dict[str, Path]:
-    """Every result file of a home that does not depend on the clock, the headline included, by its path from there."""
-    results = home / "results"
-    if not results.is_dir():
-        raise StageError(f"{results} is missing; expected a home with results, made by `dvc repro`.")
-    found = (path for path in (home / "headline.json", *results.rglob("*")) if path.is_file())
-    return {path.relative_to(home).as_posix(): path for path in sorted(found) if path.name not in CLOCKED}
+def files(home: Path, *, results: bool) -> dict[str, Path]:
+    """What a home has to be compared, by its path from there: the headline, and the results or else the scores."""
+    if results:
+        found = [path for path in (home / "results").rglob("*") if path.is_file() and "clocks" not in path.parts]
+    else:
+        found = [home / "scores.csv"]
+        if not found[0].is_file():
+            raise StageError(f"{found[0]} is missing; expected a home with results, made by `dvc repro`.")
+    found += [path for path in (home / "headline.json",) if path.is_file()]
+    return {path.relative_to(home).as_posix(): path for path in sorted(found)}
 
 
 def compare(first: Path, second: Path, tolerance: Tolerance | None) -> list[Moved]:
     """What differs between the results of two homes; ``tolerance`` None: byte for byte."""
     names = DECIDED | MEASURED
-    ours, theirs = ({name: path for name, path in files(home).items() if tolerance is None or path.name in names}
-                    for home in (first, second))  # fmt: skip
+    results = has_results(first) and has_results(second)
+    ours, theirs = ({name: path for name, path in files(home, results=results).items()
+                     if tolerance is None or path.name in names} for home in (first, second))  # fmt: skip
     moved: list[Moved] = []
     apart: list[float] = []
     for name in sorted({*ours, *theirs}, key=lambda name: (Path(name).name not in MEASURED, name)):
@@ -86,6 +87,11 @@ def compare(first: Path, second: Path, tolerance: Tolerance | None) -> list[Move
     if tolerance is not None and apart and (mean := sum(apart) / len(apart)) > tolerance.mean:
         moved.append(Moved("all runs", "accuracies, mean difference", f"at most {tolerance.mean:g}", f"{mean:.4f}"))
     return moved
+
+
+def has_results(home: Path) -> bool:
+    """Whether the results themselves are at hand."""
+    return (home / "results" / "training").is_dir()
 
 
 def exact_differences(first: Path, second: Path) -> Iterator[tuple[str, str, str]]:
@@ -103,19 +109,21 @@ def exact_differences(first: Path, second: Path) -> Iterator[tuple[str, str, str
 def score_differences(
     first: Path, second: Path, tolerance: float, apart: list[float]
 ) -> Iterator[tuple[str, str, str]]:
-    """Whole numbers and words of two JSON files that differ, and accuracies that do by more than ``tolerance``.
+    """Whole numbers and words of two files that differ, and accuracies that do by more than ``tolerance``.
 
-    Appends the absolute difference of every test accuracy of a metrics.json to ``apart``.
+    Appends the absolute difference of every test accuracy, the headline's apart, to ``apart``.
     """
     ours, theirs = (_values(path) for path in (first, second))
     for name in dict.fromkeys([*ours, *theirs]):
         pair = ours.get(name, MISSING), theirs.get(name, MISSING)
+        if name.rpartition(", ")[2] in OF_A_MACHINE:
+            continue
         if MISSING in pair or not all(map(_is_fractional, pair)):
             if pair[0] != pair[1]:
                 yield name, *pair
         elif name.endswith("accuracy"):
             difference = abs(float(pair[0]) - float(pair[1]))
-            if first.name == "metrics.json":
+            if first.name == "metrics.json" or (first.name == "scores.csv" and name.endswith("test_accuracy")):
                 apart.append(difference)
             if difference > tolerance:
                 yield name, *pair
@@ -137,7 +145,11 @@ def _values(path: Path) -> dict[str, str]:
     if path.suffix != ".csv":
         return {}
     rows = read_rows(path, ())
-    return {f"row {number}, {column}": text for number, row in enumerate(rows) for column, text in row.items()}
+    return {
+        f"{row.get('key') or f'row {number}'}, {column}": text
+        for number, row in enumerate(rows)
+        for column, text in row.items()
+    }
 
 
 def _leaves(tree: object, prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -151,42 +163,9 @@ def _leaves(tree: object, prefix: str = "") -> Iterator[tuple[str, str]]:
         yield prefix, str(tree)
 
 
-@contextmanager
-def home_of(name: str) -> Iterator[Path]:
-    """A home by its folder, or that of a git revision (REVISION or REVISION:FOLDER), unpacked."""
-    if Path(name).is_dir():
-        yield Path(name)
-        return
-    revision, _, folder = name.partition(":")
-    with unpacked(revision) as root:
-        if not (root / folder / "results").is_dir():
-            raise StageError(f"{name} has no results/; expected a revision with results, as REVISION or REVISION:full.")
-        yield root / folder
-
-
-@contextmanager
-def unpacked(revision: str) -> Iterator[Path]:
-    """All files of a git revision of this repository, in a folder that is gone afterwards."""
-    done = subprocess.run(["git", "archive", revision], capture_output=True)
-    if done.returncode:
-        raise StageError(f"{revision} is neither a folder nor a git revision; expected one of them.")
-    with tempfile.TemporaryDirectory() as folder:
-        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
-            archive.extractall(folder, filter="data")
-        yield Path(folder)
-
-
-def machines(home: Path) -> set[tuple[str, ...]]:
+def machines(home: Path) -> set[str]:
     """What the results of a home were trained on, as far as it decides their last digits."""
-    records = (read_json(path) for path in (home / "results").rglob("environment.json"))
-    return {
-        (
-            f"{record['device_name']} {record.get('instructions', '')}".strip(),
-            f"threads {record['threads']}",
-            f"torch {record['torch']}",
-        )
-        for record in records
-    }
+    return {row["machine"] for row in read_rows(home / "scores.csv", ("machine",))}
 
 
 def shown(moved: Sequence[Moved]) -> list[Moved]:
@@ -203,21 +182,27 @@ def report(first: Path, second: Path, exact: bool | None, tolerance: Tolerance) 
     ``exact`` None: byte for byte if both were trained on the same kind of machine.
     """
     from rich.console import Console
-    from rich.table import Column, Table
+    from rich.table import Table
 
     ours, theirs = machines(first), machines(second)
     exact = ours == theirs if exact is None else exact
     moved = compare(first, second, None if exact else tolerance)
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     if moved:
-        table = Table(Column("file", overflow="fold"), "what", "first", "second")
+        table = Table("file", "what", "first", "second")
+        for column in table.columns:
+            column.overflow = "fold"
         for each in shown(moved):
             table.add_row(each.file, each.what, each.first, each.second)
         console.print(table)
-    where = [" and ".join(sorted(", ".join(machine) for machine in side)) for side in (ours, theirs)]
+    where = [" and ".join(sorted(side)) for side in (ours, theirs)]
     console.print(f"Trained on {where[0]}" + ("." if ours == theirs else f"; the second on {where[1]}."))
     within = f"accuracies within {tolerance.each:g} each, {tolerance.mean:g} on average"
-    console.print(f"{len(files(first))} result files compared, {'byte for byte' if exact else within}.")
+    if has_results(first) and has_results(second):
+        what = f"{len(files(first, results=True))} result files"
+    else:
+        what = f"{len(read_rows(first / 'scores.csv', ()))} cells, by their rows in scores.csv,"
+    console.print(f"{what} compared, {'byte for byte' if exact else within}.")
     left = f", {more} of them not shown" if (more := len(moved) - len(shown(moved))) else ""
     places = len({each.file for each in moved})
     console.print(f"{len(moved)} values moved in {places} files{left}." if moved else "Nothing moved.")

@@ -1,7 +1,7 @@
 """What a branch does to the numbers, as Markdown: the comment on its pull request.
 
-    python -m commands pull_request BASE
-    python -m commands pull_request BASE HEAD --check CHECK.txt
+    python -m commands pull-request BASE
+    python -m commands pull-request BASE HEAD --check CHECK.txt
 
 BASE and HEAD (default: HEAD) are git revisions. Prints the headline's ``dvc metrics diff``, the runs whose test
 accuracy moved, and the verdicts on published numbers with those that changed. ``--check``: what `make check` printed.
@@ -12,21 +12,18 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from commands.compare_results import files, unpacked
+from commands.revisions import unpacked
 from stages.compare.scale import FULL, REDUCED
-from stages.compare.tables import compare
 from stages.compare.verdicts import VERDICTS
 from stages.core.errors import StageError, run_stage
 from stages.core.files import read_json
-from stages.core.layout import Layout
-from stages.core.tables import read_rows
-from stages.params import load_params
+from stages.core.tables import Row, read_rows
 from stages.report.filters import MISSING, SYMBOLS, signed
-from stages.results.read import read_results
 
 ROWS = 30  # of a table; a comment holds 65,536 characters
 FIRST, LAST = 3_000, 9_000  # characters shown of what `make check` printed: the stale results, what moved
@@ -67,10 +64,13 @@ def _change(difference: float | None) -> str:
 
 def accuracies(home: Path) -> dict[str, float]:
     """The test accuracy of every evaluated run of a home, mean over its seeds; empty for a home without results."""
-    if not (home / "results").is_dir():
-        return {}
-    found = {path.parent.name: read_json(path)["seeds"] for path in files(home).values() if path.name == "metrics.json"}
-    return {key: sum(seed["accuracy"] for seed in seeds) / len(seeds) for key, seeds in found.items()}
+    return {row["key"]: float(row["test_accuracy"]) for row in scores(home)}
+
+
+def scores(home: Path) -> list[Row]:
+    """The rows of a home's scores.csv; none where there is none."""
+    path = home / "scores.csv"
+    return read_rows(path, ("key", "test_accuracy", "scale")) if path.is_file() else []
 
 
 def moved_runs(base: Path, head: Path) -> str:
@@ -129,11 +129,8 @@ def _word(verdict: str | None) -> str:
 
 
 def scale(home: Path) -> str:
-    """What the numbers of the default pipeline's committed results may be taken for. Writes ``home``/reports."""
-    layout = Layout(home)
-    params = load_params(layout.params)
-    compare(read_results(layout, params), layout.reports, params.energy)
-    runs = read_json(layout.reports / "summary.json")["runs"]
+    """What the numbers of the default pipeline's committed results may be taken for."""
+    runs = Counter(row["scale"] for row in scores(home))
     if runs[REDUCED]:
         return (
             f"**Reduced runs** ({runs[REDUCED]}): they show that everything works, and say nothing about the documents."

@@ -3,10 +3,11 @@
     python -m commands rerun
     python -m commands rerun --keep FOLDER
 
-Runs every stage in a copy of what git tracks here (changes that are not committed included), without its results and
-without a cache, so that nothing can be taken over and nothing here is touched; then compares as
-:mod:`commands.compare_results` does: byte for byte if both were trained on the same kind of machine, else within its
-tolerances. Prints what moved; the exit status is 1 if anything did. ``--keep``: leave the copy, with the fresh results
+Runs every stage in a copy of what git tracks here (changes that are not committed included), without a cache, so that
+nothing can be taken over and nothing here is touched; then compares headline.json and scores.csv as
+:mod:`commands.compare_results` does: digests of all result files if both were trained on the same kind of machine, else
+accuracies within its tolerances. Prints what moved; the exit status is 1 if anything did. ``--keep``: leave the copy,
+with the fresh results
 and reports/report.html, in this folder, which must not exist yet.
 """
 
@@ -18,7 +19,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from commands.compare_results import Tolerance, files, report, unpacked
+from commands.compare_results import Tolerance, files, report
+from commands.revisions import unpacked
 from stages.core.errors import StageError, run_stage
 
 
@@ -33,8 +35,8 @@ def snapshot() -> str:
 
 def rerun(copy: Path) -> None:
     """Every stage of the pipeline in ``copy``, an unpacked revision; a :class:`StageError` if one of them fails."""
-    shutil.rmtree(copy / "results")
-    (copy / "headline.json").unlink(missing_ok=True)
+    for name in ("headline.json", "scores.csv"):
+        (copy / name).unlink(missing_ok=True)
     subprocess.run(["git", "init", "--quiet"], cwd=copy, check=True)
     # DVC keeps notes on every repository outside of it; those on this one shall go with it.
     environment = os.environ | {"DVC_SITE_CACHE_DIR": str(copy / ".dvc" / "tmp" / "site")}
@@ -48,7 +50,7 @@ def check(keep: Path | None) -> bool:
         raise StageError(f"{keep} exists; expected a new folder for the fresh results.")
     revision = snapshot()
     with unpacked(revision) as committed, unpacked(revision) as fresh:
-        files(committed)  # is there anything to compare with?
+        files(committed, results=False)  # is there anything to compare with?
         print("Running the default pipeline again, in a copy; this takes minutes.", flush=True)
         rerun(fresh)
         same = report(committed, fresh, None, Tolerance())

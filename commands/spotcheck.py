@@ -5,7 +5,7 @@
 trains the first seed of each KEY (without one: of every result whose code has changed since) for a few epochs, in
 memory, and compares every number of these epochs with the committed curves. On the machine that made a result the same
 arithmetic gives the same bits; elsewhere the largest difference says how close it comes. The outcome, in
-results/spotcheck.csv, is told by `python -m commands audit`. It vouches for the epochs that were trained and no others.
+HOME/spotcheck.csv, is told by `python -m commands audit`. It vouches for the epochs that were trained and no others.
 """
 
 from __future__ import annotations
@@ -13,17 +13,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 import torch
 
-from models.registry import build, models
+from models.registry import models
 from stages.cell import Cell, Compute
 from stages.core.errors import StageError, run_stage
 from stages.core.layout import Layout
 from stages.core.tables import Row, read_rows, write_csv
-from stages.learning.batches import load_images
+from stages.learning.assemble import builder, test_images, training_images
 from stages.learning.device import choose_device, describe, keep_freed_memory
 from stages.learning.engine import History, Hooks, train
 from stages.params import load_params
@@ -54,9 +53,9 @@ def first_epochs(
     keep_freed_memory()
     with suppress(_EnoughError):
         train(
-            partial(build, cell.architecture, split.pool.channels, len(split.classes), cell.options),
-            load_images(split.train(seed), cell.transform, device, training=True, noise_seed=seed),
-            load_images(split.test, cell.transform, device, training=False, noise_seed=0),
+            builder(cell, split),
+            training_images(cell, split, seed, device),
+            test_images(cell, split, device),
             cell.recipe,
             seed,
             classes=len(split.classes),
@@ -113,14 +112,14 @@ def _words(row: Mapping[str, object]) -> str:
 
 
 def _rows(layout: Layout) -> list[Row]:
-    path = layout.all_results / "spotcheck.csv"
+    path = layout.home / "spotcheck.csv"
     return read_rows(path, COLUMNS) if path.is_file() else []
 
 
 def _write(layout: Layout, row: dict[str, object]) -> None:
     """Put a row in the place of that of the same key."""
     others: list[dict[str, object]] = [{**other} for other in _rows(layout) if other["key"] != row["key"]]
-    write_csv(layout.all_results / "spotcheck.csv", sorted([*others, row], key=lambda each: str(each["key"])), COLUMNS)
+    write_csv(layout.home / "spotcheck.csv", sorted([*others, row], key=lambda each: str(each["key"])), COLUMNS)
 
 
 def main() -> None:
@@ -136,7 +135,7 @@ def main() -> None:
     params = load_params(layout.params)
     results = {result.cell.key: result for result in read_results(layout, params).cells}
     if missing := [key for key in arguments.keys if key not in results]:
-        raise StageError(f"{layout.all_results} has no current result of {missing[0]}; train and evaluate it first.")
+        raise StageError(f"{layout.results} has no current result of {missing[0]}; train and evaluate it first.")
     changed = [
         key for key, result in results.items() if result.run.code_sha256 != code_digest(result.cell.architecture)
     ]

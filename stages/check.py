@@ -2,8 +2,9 @@
 
     python -m stages.check HOME
 
-Every other stage depends on this one's output, whose content never changes: a mistake in params.yaml stops the
-pipeline at once, and a correct change re-runs only what it touches.
+Every other stage depends on checked/params-are-valid, whose content never changes: a mistake in params.yaml stops the
+pipeline at once, and a correct change re-runs only what it touches. What sets results beside documents reads
+checked/cells.json, which holds what the parameters say of cells, in full.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import torch
 
 from models.registry import UnknownModelError, build, check_options, models
 from stages.cell import Cell, Model, Split
+from stages.core.dependencies import code_of
 from stages.core.errors import StageError, run_stage
-from stages.core.files import write_text
+from stages.core.files import write_json, write_text
 from stages.core.layout import Layout
+from stages.core.unchanged import unchanged
 from stages.params import Params, load_params
 from stages.splits.facts import OFFICIAL
 
@@ -70,7 +73,7 @@ def _try(params: Params, cell: Cell, source: Path) -> None:
 
 def _image(params: Params, cell: Cell) -> tuple[int, int] | None:
     """Channels and side of what a cell's model is given; None for images of the user's own."""
-    if (source := cell.split.source) not in OFFICIAL or params.data.get(source, Split()).folder is not None:
+    if (source := cell.split.source) not in OFFICIAL or params.splits.get(source, Split()).folder is not None:
         return None
     facts = OFFICIAL[source]
     return facts.channels, cell.transform.crop or cell.transform.resize or facts.side
@@ -85,8 +88,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("home", type=Path, help="folder with params.yaml: . or full")
     layout = Layout(parser.parse_args().home)
-    run(load_params(layout.params), layout.params)
-    write_text(layout.checked, "The parameters are valid.\n")
+    with unchanged([layout.params, *code_of("check")]):
+        params = load_params(layout.params)
+        run(params, layout.params)
+        write_json(layout.cells, params.comparable().model_dump(mode="json"))
+        write_text(layout.checked, "The parameters are valid.\n")
 
 
 if __name__ == "__main__":

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from stages.core.dependencies import code_of
 from stages.core.errors import run_stage
 from stages.core.files import write_json
 from stages.core.layout import Layout
+from stages.core.unchanged import unchanged
 from stages.params import load_params
 from stages.results.cell_result import CellResult
 from stages.results.read import read_cell
@@ -34,7 +36,9 @@ def main() -> None:
     layout = Layout(parser.parse_args().home)
     params = load_params(layout.params)
     cell = params.cell(params.headline)
-    write_json(layout.headline, headline(read_cell(layout, params, cell)))
+    read = [layout.training(cell), layout.evaluation(cell), layout.training_clock(cell), layout.evaluation_clock(cell)]
+    with unchanged([*read, *code_of("headline")], lambda: load_params(layout.params).headline):
+        write_json(layout.headline, headline(read_cell(layout, params, cell)))
 
 
 if __name__ == "__main__":

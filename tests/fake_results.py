@@ -25,7 +25,8 @@ IMAGES, CLASSES = 1000, 10
 
 
 def write_cells(home: Path, params: Params, keys: Iterable[str], *, evaluated: bool = True) -> None:
-    """Write all result files of the cells called ``keys`` under ``home``/results."""
+    """Write all result files of the cells called ``keys`` under ``home``/results, and what `check` would write."""
+    write_json(Layout(home).cells, params.comparable().model_dump(mode="json"))
     for key in keys:
         write_cell(Layout(home), params.cell(key), evaluated=evaluated)
 
@@ -46,8 +47,9 @@ def write_cell(layout: Layout, cell: Cell, *, evaluated: bool = True) -> None:
     order = ["seed", "epoch", "label", "train_recall", "test_recall"]
     write_text(folder / "class_curves.csv", by_class[order].to_csv(index=False))
     timing = curves[["seed", "epoch"]].assign(train_seconds=1.5 + depth / 8, test_seconds=0.25)
-    write_text(folder / "timing.csv", timing.to_csv(index=False))
-    write_json(folder / "environment.json", ENVIRONMENT)
+    clock = layout.training_clock(cell)
+    write_text(clock / "timing.csv", timing.to_csv(index=False))
+    write_json(clock / "environment.json", {"seeds": {str(seed): ENVIRONMENT for seed in cell.recipe.seeds}})
     if evaluated:
         folder = layout.evaluation(cell)
         last = curves[curves["epoch"] == cell.recipe.epochs - 1]
@@ -62,10 +64,10 @@ def write_cell(layout: Layout, cell: Cell, *, evaluated: bool = True) -> None:
         })  # fmt: skip
         right = {seed["seed"]: round(seed["accuracy"] * IMAGES) for seed in seeds}
         write_text(folder / "predicted.csv", predicted(cell.key, right).to_csv(index=False))
-        write_text(folder / "iterations.csv", iterations(cell).to_csv(index=False))
+        if len(iterated := iterations(cell)):
+            write_text(folder / "iterations.csv", iterated.to_csv(index=False))
         write_text(folder / "calibration.csv", calibration(cell).to_csv(index=False))
-        write_text(folder / "per_class.csv", per_class(cell).to_csv(index=False))
-        write_json(folder / "latency.json", {"milliseconds": 1.5, **ENVIRONMENT})
+        write_json(layout.evaluation_clock(cell) / "latency.json", {"milliseconds": 1.5, **ENVIRONMENT})
 
 
 def predicted(key: str, right: dict[int, int]) -> pd.DataFrame:
@@ -85,14 +87,6 @@ def calibration(cell: Cell) -> pd.DataFrame:
     rows = [pd.DataFrame({"seed": seed, **bins, "confidence": [0.7, 0.97], "accuracy": [0.6, 0.96]})
             for seed in cell.recipe.seeds]  # fmt: skip
     return pd.concat(rows)
-
-
-def per_class(cell: Cell) -> pd.DataFrame:
-    """The same scores for every class."""
-    scores = {"class": [str(n) for n in range(CLASSES)], "support": IMAGES // CLASSES, "precision": 0.9, "recall": 0.9}
-    return pd.concat(
-        [pd.DataFrame({"seed": seed, "label": range(CLASSES), **scores, "f1": 0.9}) for seed in cell.recipe.seeds]
-    )
 
 
 def iterations(cell: Cell) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from commands.adopt import RESULTS, adopt
+from commands.adopt import CLOCK, TRAINING, adopt
 from stages.cell import Compute
 from stages.core.errors import StageError
 from stages.core.layout import Layout
@@ -43,7 +43,7 @@ def here(tmp_path: Path) -> Layout:
 
 
 def files(layout: Layout) -> dict[str, bytes]:
-    folders = (layout.weights(PARAMS.cell(KEY)), layout.training(PARAMS.cell(KEY)))
+    folders = (layout.training(PARAMS.cell(KEY)), layout.training_clock(PARAMS.cell(KEY)))
     return {
         str(path.relative_to(layout.home)): path.read_bytes()
         for folder in folders
@@ -55,7 +55,7 @@ def files(layout: Layout) -> dict[str, bytes]:
 def test_what_was_trained_elsewhere_arrives_byte_by_byte(here: Layout, there: Layout) -> None:
     adopt(here, there, PARAMS, KEY)
     assert files(here) == files(there)
-    assert {Path(name).name for name in files(here)} >= {*RESULTS, "weights.json", "seed-0.safetensors"}
+    assert {Path(name).name for name in files(here)} >= {*TRAINING, *CLOCK, "seed-0.safetensors"}
 
 
 def change_parameter(there: Layout) -> None:
@@ -76,13 +76,13 @@ def change_data(there: Layout) -> None:
 
 
 def flip_a_byte_of_the_weights(there: Layout) -> None:
-    path = there.weights(PARAMS.cell(KEY)) / "seed-0.safetensors"
+    path = there.training(PARAMS.cell(KEY)) / "seed-0.safetensors"
     content = path.read_bytes()
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
 
 
 def train_in_other_precision(there: Layout) -> None:
-    path = there.training(PARAMS.cell(KEY)) / "environment.json"
+    path = there.training_clock(PARAMS.cell(KEY)) / "environment.json"
     path.write_text(path.read_text().replace("float32", "bfloat16"))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,13 @@ from stages.cell import Compute
 from stages.core.errors import StageError
 from stages.core.files import sha256
 from stages.core.layout import Layout
-from stages.evaluate import cell as evaluate
+from stages.evaluate.cell import evaluate_cell
+from stages.learning import assemble
 from stages.learning.batches import Images, load_images
 from stages.params import load_params
 from stages.train import code_digest as provenance
 from stages.train import local as train
-from stages.train.checkpoint import Checkpoints
+from stages.train.checkpoint import Checkpoint
 from tests.small import REPOSITORY, small_cell, small_params, write_split
 
 COMPUTE = Compute(device="cpu", threads=1)
@@ -42,6 +42,10 @@ def trained(layout: Layout) -> Layout:
     return layout
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
 def test_curves_have_a_row_per_seed_and_epoch_with_every_metric(trained: Layout) -> None:
     curves = pd.read_csv(trained.training(CELL) / "curves.csv")
     assert list(zip(curves.seed, curves.epoch, strict=True)) == [(s, e) for s in (0, 3) for e in range(3)]
@@ -54,7 +58,7 @@ def test_curves_have_a_row_per_seed_and_epoch_with_every_metric(trained: Layout)
     by_class = pd.read_csv(trained.training(CELL) / "class_curves.csv")
     assert list(by_class.columns) == ["seed", "epoch", "label", "train_recall", "test_recall"]
     assert len(by_class) == 2 * 3 * 10
-    timing = pd.read_csv(trained.training(CELL) / "timing.csv")
+    timing = pd.read_csv(trained.training_clock(CELL) / "timing.csv")
     assert list(timing.columns) == ["seed", "epoch", "train_seconds", "test_seconds", "joules"]
 
 
@@ -62,10 +66,9 @@ def test_training_twice_gives_the_same_bytes_but_for_the_clock(trained: Layout, 
     again = Layout(tmp_path / "again")
     write_split(again)
     train.run([CELL], COMPUTE, again)
-    for name in ("run.json", "curves.csv", "class_curves.csv", "environment.json"):
-        assert (trained.training(CELL) / name).read_bytes() == (again.training(CELL) / name).read_bytes()
-    for path in trained.weights(CELL).iterdir():
-        assert path.read_bytes() == (again.weights(CELL) / path.name).read_bytes()
+    assert contents(trained.training(CELL)) == contents(again.training(CELL))
+    machine = trained.training_clock(CELL) / "environment.json"
+    assert machine.read_bytes() == (again.training_clock(CELL) / "environment.json").read_bytes()
 
 
 def test_an_interrupted_run_continues_from_its_last_checkpoint(
@@ -75,25 +78,23 @@ def test_an_interrupted_run_continues_from_its_last_checkpoint(
     write_split(whole)
     train.run([CELL], COMPUTE, whole)
 
-    save, saved = Checkpoints.save, []
+    save, saved = Checkpoint.save, []
 
-    def save_then_stop(self: Checkpoints, seeds: Sequence[int], state: dict[str, object]) -> None:
-        save(self, seeds, state)
-        saved.append(seeds)
-        if saved.count((3,)) == 8:  # the second step of the second seed's third epoch
+    def save_then_stop(self: Checkpoint, state: dict[str, object]) -> None:
+        save(self, state)
+        saved.append(self.path.name)
+        if saved.count("seed-3.pt") == 8:  # the second step of the second seed's third epoch
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(train, "CHECKPOINT_SECONDS", 0.0)
-        patch.setattr(Checkpoints, "save", save_then_stop)
+        patch.setattr(Checkpoint, "save", save_then_stop)
         with pytest.raises(KeyboardInterrupt):
             train.run([CELL], COMPUTE, layout)
     assert not layout.training(CELL).exists()
     train.run([CELL], COMPUTE, layout)
     assert "seed 3: continues after epoch 2/3 and 2/3 steps" in capsys.readouterr().out
-    for path in whole.weights(CELL).iterdir():
-        assert path.read_bytes() == (layout.weights(CELL) / path.name).read_bytes()
-    assert (whole.training(CELL) / "curves.csv").read_bytes() == (layout.training(CELL) / "curves.csv").read_bytes()
+    assert contents(whole.training(CELL)) == contents(layout.training(CELL))
     assert not (layout.checkpoints / CELL.key).exists()
 
 
@@ -101,7 +102,7 @@ def test_a_checkpoint_of_other_parameters_is_not_used(
     layout: Layout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(Checkpoints, "remove", lambda self: None)
+        patch.setattr(Checkpoint, "remove", lambda self: None)
         train.run([small_cell(seeds=(0,))], COMPUTE, layout)
     train.run([small_cell(seeds=(0,), batch_size=10)], COMPUTE, layout)
     said = capsys.readouterr().out
@@ -135,18 +136,18 @@ def test_every_seed_of_a_named_run_trains_on_its_own_draw_and_noise(
         noise_seeds.append((training, noise_seed))
         return load_images(*arguments, training=training, noise_seed=noise_seed)
 
-    monkeypatch.setattr(train, "load_images", load)
+    monkeypatch.setattr(assemble, "load_images", load)
     for home in (layout, other):
         train.run([params.cell("mine")], COMPUTE, home)
-    assert noise_seeds == [(False, 0), (True, 0), (True, 1)] * 2
+    assert noise_seeds == [(True, 0), (False, 0), (True, 1), (False, 0)] * 2
 
     def weights(home: Layout, seed: int) -> bytes:
-        return (home.weights(params.cell("mine")) / f"seed-{seed}.safetensors").read_bytes()
+        return (home.training(params.cell("mine")) / f"seed-{seed}.safetensors").read_bytes()
 
     assert weights(layout, 0) == weights(other, 0)
     assert weights(layout, 1) != weights(other, 1)
     assert set(pd.read_csv(layout.training(params.cell("mine")) / "class_curves.csv").seed) == {0, 1}
-    evaluate.run([params.cell("mine")], COMPUTE, layout)
+    evaluate_cell(params.cell("mine"), COMPUTE, layout)
     assert set(pd.read_csv(layout.evaluation(params.cell("mine")) / "predicted.csv")) == {"true", "seed-0", "seed-1"}
     wrong = params.model_copy(update={"recipes": {"mnist-rnn": recipe.model_copy(update={"seeds": (0, 2)})}})
     with pytest.raises(StageError, match="digits was drawn for seeds 0, 1, not for 2"):
@@ -162,7 +163,7 @@ def test_the_command_line_trains_a_named_run(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "stages.train", str(tmp_path), "elman"], cwd=REPOSITORY, check=True)
     elman = load_params(layout.params).cell("elman")
     assert len(pd.read_csv(layout.training(elman) / "curves.csv")) == 1
-    assert (layout.weights(elman) / "seed-0.safetensors").is_file()
+    assert (layout.training(elman) / "seed-0.safetensors").is_file()
     about = json.loads((layout.training(elman) / "run.json").read_text())
     assert about["cell"]["architecture"] == "elman"
 
@@ -196,18 +197,15 @@ def test_a_gunn_can_be_checkpointed_though_its_document_says_not(
     other = Layout(tmp_path / "stopped")
     write_split(other)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        real = Checkpoints.save
+        real = Checkpoint.save
 
-        def stop_after_two(self: Checkpoints, seeds: Sequence[int], state: dict[str, Any]) -> None:
-            real(self, seeds, state)
+        def stop_after_two(self: Checkpoint, state: dict[str, Any]) -> None:
+            real(self, state)
             if state["epoch"] == 1:
                 raise KeyboardInterrupt
 
-        patch.setattr(Checkpoints, "save", stop_after_two)
+        patch.setattr(Checkpoint, "save", stop_after_two)
         patch.setattr(train, "CHECKPOINT_SECONDS", 0.0)
         train.run([cell], COMPUTE, other)
     train.run([cell], COMPUTE, other)
-    for folder in (Layout.weights, Layout.training):
-        for path in folder(layout, cell).iterdir():
-            if path.name != "timing.csv":
-                assert path.read_bytes() == (folder(other, cell) / path.name).read_bytes()
+    assert contents(layout.training(cell)) == contents(other.training(cell))

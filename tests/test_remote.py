@@ -95,8 +95,7 @@ def until(words: str, driver: subprocess.Popen[str]) -> str:
 def outputs(layout: Layout) -> dict[str, bytes]:
     """What training writes, byte by byte, but for the seconds that it took."""
     cell = load_params(layout.params).cell(KEY)
-    paths = [*layout.weights(cell).iterdir(), *layout.training(cell).iterdir()]
-    return {path.name: path.read_bytes() for path in paths if path.name != "timing.csv"}
+    return {path.name: path.read_bytes() for path in layout.training(cell).iterdir()}
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +134,7 @@ def test_ctrl_c_ends_the_training_there_and_the_next_dvc_repro_goes_on(
     layout = make_home(tmp_path)
     Repo.init(str(tmp_path), no_scm=True).close()
     command = f"cd {REPOSITORY} && {sys.executable} -m stages.train {tmp_path} {KEY}"
-    stage = {"cmd": command, "outs": [f"runs/{KEY}/weights", {f"results/runs/{KEY}": {"cache": False}}]}
+    stage = {"cmd": command, "outs": [f"results/training/{KEY}", f"results/clocks/training/{KEY}"]}
     (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"train": stage}}))
     first = start(nodes.address, "dvc", "repro", cwd=tmp_path)
     until("epoch 2/", first)
@@ -166,7 +165,7 @@ def test_a_training_that_fails_there_fails_here_with_its_own_words(nodes: Any, t
     assert "train_images.npy is damaged" in said
     assert f"error: {KEY}: training on " in said
     assert "failed with exit status 1; see above." in said
-    assert not layout.weights(load_params(layout.params).cell(KEY)).exists()
+    assert not layout.training(load_params(layout.params).cell(KEY)).exists()
 
 
 def test_without_ray_or_its_cluster_one_sentence_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,9 @@ import pytest
 
 from stages.cell import Cell, Compute
 from stages.core.layout import Layout
-from stages.evaluate import cell as evaluate
+from stages.evaluate.cell import evaluate_cell
 from stages.params import Params, Study
 from stages.train import local as train
-from stages.train.checkpoint import Checkpoints
 from tests.small import small_params, write_split
 
 COMPUTE = Compute(device="cpu", threads=1)
@@ -43,17 +42,18 @@ def test_the_cells_of_a_study_are_trained_as_if_they_were_alone(layout: Layout, 
     cells = params.cells("pair")
     assert [cell.key for cell in cells] == ["small", "elman-too", "pair-5", "pair-6"]
     train.run(cells, COMPUTE, layout)
-    evaluate.run(cells, COMPUTE, layout)
+    for cell in cells:
+        evaluate_cell(cell, COMPUTE, layout)
     alone = Layout(tmp_path / "alone")
     write_split(alone)
     for cell in cells:
         train.run([cell], COMPUTE, alone)
-        evaluate.run([cell], COMPUTE, alone)
+        evaluate_cell(cell, COMPUTE, alone)
         for name in ("curves.csv", "run.json"):
             assert (layout.training(cell) / name).read_bytes() == (alone.training(cell) / name).read_bytes()
         for name in ("metrics.json", "predicted.csv"):
             assert (layout.evaluation(cell) / name).read_bytes() == (alone.evaluation(cell) / name).read_bytes()
-    assert {path.parent.parent.name for path in layout.trained} == {"training"}
+    assert {path.parent.parent for path in layout.trained("pair")} == {layout.results / "training" / "pair"}
     assert not any(layout.checkpoints.glob("*"))
 
 
@@ -64,19 +64,18 @@ def test_an_interrupted_study_keeps_what_was_finished(
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         real = train.train_cell
 
-        def stop_at_the_third(cell: Cell, compute: Compute, where: Layout) -> Checkpoints:
+        def stop_at_the_third(cell: Cell, compute: Compute, where: Layout) -> None:
             if cell is cells[2]:
                 raise KeyboardInterrupt
-            return real(cell, compute, where)
+            real(cell, compute, where)
 
         patch.setattr(train, "train_cell", stop_at_the_third)
         train.run(cells, COMPUTE, layout)
     finished = (layout.training(cells[0]) / "curves.csv").read_bytes()
-    shutil.rmtree(layout.all_results)  # as DVC does before it runs a stage again
-    shutil.rmtree(layout.home / "runs")
+    shutil.rmtree(layout.results)  # as DVC does before it runs a stage again
     capsys.readouterr()
     train.run(cells, COMPUTE, layout)
     said = capsys.readouterr().out
-    assert "small seed 0: continues after epoch 2/2" in said
+    assert "small seed 0: trained before, taken over" in said
     assert "small seed 0: epoch" not in said
     assert (layout.training(cells[0]) / "curves.csv").read_bytes() == finished

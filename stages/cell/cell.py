@@ -31,3 +31,19 @@ class Cell(Frozen):
     split: Split
     transform: Transform
     recipe: Recipe
+
+    @property
+    def group(self) -> str:
+        """What one stage trains together: the study of the cell, or the cell by itself."""
+        return self.study or self.key
+
+    @property
+    def address(self) -> str:
+        """Where its files lie in the folders of results: ``key``, or ``study/key``."""
+        return self.key if self.study is None else f"{self.study}/{self.key}"
+
+    def stage(self, verb: str) -> str:
+        """The name of the DVC stage that does ``verb`` (train, evaluate) to it."""
+        in_grid = self.key == f"{self.dataset}-{self.architecture}-{self.options.get('depth')}"
+        kind = "-study" if self.study is not None else "" if in_grid else "-run"
+        return f"{verb}{kind}@{self.group}"

@@ -6,21 +6,24 @@ import argparse
 from pathlib import Path
 
 from stages.compare.tables import compare
+from stages.core.dependencies import code_of
 from stages.core.errors import run_stage
 from stages.core.layout import Layout
-from stages.params import load_params
+from stages.core.unchanged import unchanged
+from stages.params import load_cells
 from stages.results.read import read_results
 
 
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(
-        description=__doc__, epilog="Writes HOME/reports/tables and HOME/reports/summary.json."
+        description=__doc__, epilog="Writes HOME/reports/tables, HOME/reports/summary.json and HOME/scores.csv."
     )
     parser.add_argument("home", nargs="?", default=Path(), type=Path, help="folder with params.yaml (default: here)")
     layout = Layout(parser.parse_args().home)
-    params = load_params(layout.params)
-    compare(read_results(layout, params), layout.reports, params.energy)
+    with unchanged([layout.cells, layout.results, *code_of("compare")]):
+        cells = load_cells(layout.cells)
+        compare(read_results(layout, cells), layout, cells.energy)
 
 
 if __name__ == "__main__":

@@ -31,10 +31,13 @@ def cost(result: CellResult, energy: Energy) -> Cost:
 
     Testing has the share of the energy that it has of the time.
     """
-    environment, joules, kind = result.environment, result.joules(), MEASURED
+    joules, kind = result.joules(), MEASURED
     if joules is None:
         kind = ESTIMATED
-        joules = estimated_joules(result.seconds(), environment.device, environment.threads, energy)
+        joules = sum(
+            estimated_joules(result.seconds(seed), machine.device, machine.threads, energy)
+            for seed, machine in result.environments.items()
+        )
     testing = joules * float(result.timing["test_seconds"].sum()) / result.seconds()
     right = float(result.curves["test_accuracy"].sum()) * result.metrics.test_images
     return Cost(joules, kind, testing / right if right else None)

@@ -29,10 +29,12 @@ from stages.compare.findings import finding_rows
 from stages.compare.parameter_counts import size_rows
 from stages.compare.run_tables import comparison_rows, grid_rows, iteration_rows, reliability_rows, sweep_rows
 from stages.compare.scale import FULL, NOT_RUN, REDUCED
+from stages.compare.scores import write_scores
 from stages.compare.side_by_side import Beside, Row
 from stages.compare.verdicts import VERDICTS
 from stages.core.errors import StageError
 from stages.core.files import atomic_folder, write_json
+from stages.core.layout import Layout
 from stages.core.tables import write_csv
 from stages.core.text import slug
 from stages.documents.author_log import load_author_log
@@ -96,7 +98,11 @@ def verdict_rows(documents: Sequence[Beside]) -> list[Row]:
 
 def summary(documents: Sequence[Beside], results: Results, energy: Energy) -> dict[str, Any]:
     """What was run, on what, at what cost; flat counts over all documents, and each document's own."""
-    environments = Counter(result.environment.model_dump_json() for result in results.cells)
+    environments = Counter(
+        text
+        for result in results.cells
+        for text in {machine.model_dump_json() for machine in result.environments.values()}
+    )
     digests = {(result.cell.dataset, result.run.data_sha256) for result in results.cells}
     trained_by: dict[str, set[str]] = {}
     for result in results.cells:
@@ -130,8 +136,8 @@ def energy_summary(results: Results, energy: Energy) -> dict[str, Any]:
     }
 
 
-def compare(results: Results, reports: Path, energy: Energy) -> None:
-    """Write <reports>/tables/<paper>/*.csv for every document, and <reports>/summary.json.
+def compare(results: Results, layout: Layout, energy: Energy) -> None:
+    """Write reports/tables/<paper>/*.csv for every document, reports/summary.json, and scores.csv.
 
     A :class:`StageError` names a run of a document that has no folder: it would stand nowhere.
     """
@@ -145,9 +151,12 @@ def compare(results: Results, reports: Path, energy: Energy) -> None:
             raise StageError(
                 f"{missing} is missing, and {cell.key} is a run of that paper; write it (README.md shows how)."
             )
-    with atomic_folder(reports / "tables") as folder:
+    with atomic_folder(layout.reports / "tables") as folder:
         for document in documents:
             (folder / document.paper.id).mkdir()
             write_tables(document, folder / document.paper.id)
         write_csv(folder / "verdicts.csv", verdict_rows(documents), VERDICT_COLUMNS)
-    write_json(reports / "summary.json", summary(documents, results, energy))
+    write_json(layout.reports / "summary.json", summary(documents, results, energy))
+    write_scores(
+        ((result, document.scale(key)) for document in documents for key, result in document.ours.items()), layout
+    )

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from stages.cell import Cell
+if TYPE_CHECKING:  # this floor knows nobody
+    from stages.cell import Cell
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The paths of one home; the same names stand in dvc.yaml."""
+    """The paths of one home; the same names stand in dvc.yaml.
+
+    Everything under ``results/`` is an output of DVC, in folders by kind; in them, a cell's files lie at its address.
+    """
 
     home: Path
 
@@ -22,56 +27,54 @@ class Layout:
     @property
     def checked(self) -> Path:
         """Written when the parameters are valid."""
-        return self.home / "runs" / "params-checked"
+        return self.home / "checked" / "params-are-valid"
+
+    @property
+    def cells(self) -> Path:
+        """Every cell that the parameters name, and what else of them decides what is compared."""
+        return self.home / "checked" / "cells.json"
 
     def raw(self, dataset: str) -> Path:
         """Official files as downloaded, verified."""
         return self.home / "data" / "raw" / dataset
 
     def data(self, dataset: str) -> Path:
-        """A split: arrays, composition table, sample sheet."""
+        """A split as arrays."""
         return self.home / "data" / dataset
 
-    def weights(self, cell: Cell) -> Path:
-        """A cell's trained weights, one file per seed."""
-        return self._of(cell, self.home / "runs", "weights")
-
-    def predictions(self, cell: Cell) -> Path:
-        """A cell's predictions on the test set, one file per seed."""
-        return self._of(cell, self.home / "runs", "predictions")
-
     @property
-    def all_results(self) -> Path:
-        """All small result files (kept in git)."""
+    def results(self) -> Path:
+        """All results."""
         return self.home / "results"
 
     def training(self, cell: Cell) -> Path:
-        """What training a cell leaves, but for the weights (kept in git)."""
-        return self._of(cell, self.all_results, "training")
+        """What training a cell leaves: run.json, curves, weights."""
+        return self.results / "training" / cell.address
 
     def evaluation(self, cell: Cell) -> Path:
-        """What evaluating a cell leaves, but for the predictions (kept in git)."""
-        return self._of(cell, self.all_results, "evaluation")
+        """What evaluating a cell leaves: metrics, predictions, calibration."""
+        return self.results / "evaluation" / cell.address
 
-    def _of(self, cell: Cell, root: Path, kind: str) -> Path:
-        """A folder of a run; the cells of a study lie together, by kind."""
-        if cell.study is not None:
-            return root / "studies" / cell.study / kind / cell.key
-        return root / "runs" / cell.key if root == self.all_results else root / cell.key / kind
+    def training_clock(self, cell: Cell) -> Path:
+        """What depends on the clock and the machine of a training; nothing compares it."""
+        return self.results / "clocks" / "training" / cell.address
 
-    @property
-    def trained(self) -> list[Path]:
-        """The run.json of everything that was trained."""
-        patterns = ("runs/*/run.json", "studies/*/training/*/run.json")
-        return sorted(path for pattern in patterns for path in self.all_results.glob(pattern))
+    def evaluation_clock(self, cell: Cell) -> Path:
+        """What depends on the clock and the machine of an evaluation; nothing compares it."""
+        return self.results / "clocks" / "evaluation" / cell.address
+
+    def trained(self, group: str = "*") -> list[Path]:
+        """The run.json of everything that was trained, or of a run, or of the cells of a study."""
+        folder = self.results / "training"
+        return sorted(path for pattern in ("", "*/") for path in folder.glob(f"{group}/{pattern}run.json"))
 
     def explanation(self, key: str) -> Path:
-        """Saliency maps of a run and their scores (kept in git)."""
-        return self.all_results / "explanations" / key
+        """Saliency maps of a run and their scores."""
+        return self.results / "explanations" / key
 
     def composition(self, dataset: str) -> Path:
-        """A split's composition table and sample sheet (kept in git)."""
-        return self.all_results / "splits" / dataset
+        """A split's composition table and sample sheets."""
+        return self.results / "splits" / dataset
 
     @property
     def reports(self) -> Path:
@@ -82,6 +85,11 @@ class Layout:
     def headline(self) -> Path:
         """The few numbers that ``dvc metrics diff`` shows."""
         return self.home / "headline.json"
+
+    @property
+    def scores(self) -> Path:
+        """A row for every cell: what a clone without the results compares."""
+        return self.home / "scores.csv"
 
     @property
     def checkpoints(self) -> Path:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from stages.core.errors import StageError
 from stages.core.files import write_text
+
+if TYPE_CHECKING:  # importing it takes a while, which those who only write tables need not pay
+    import pandas as pd
 
 Row = dict[str, str]
 REMAKE = "delete it and run `dvc repro`"
@@ -20,6 +24,8 @@ def read_csv(path: Path, columns: Sequence[str], *, text: bool = False, remedy: 
     ``text``: every cell as a string, empty where nothing stands; otherwise numbers are parsed.
     A :class:`StageError` names a file that is missing or damaged, and the ``remedy``.
     """
+    import pandas as pd
+
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False) if text else pd.read_csv(path)
     except FileNotFoundError:
@@ -40,13 +46,23 @@ def read_rows(path: Path, columns: Iterable[str]) -> list[Row]:
 
 def numeric(table: pd.DataFrame, path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """``table``, once ``columns`` are known to hold a number in every row; otherwise a :class:`StageError`."""
+    import pandas as pd
+
     for name in columns:
         if not pd.api.types.is_numeric_dtype(table[name]) or table[name].isna().any():
             raise StageError(f"{path}: column {name} holds something that is not a number; {REMAKE}.")
     return table
 
 
-def write_csv(path: Path, rows: Sequence[dict[str, object]], columns: Sequence[str]) -> None:
-    """Write ``rows`` under ``columns``, atomically; floats in the shortest exact form, None empty."""
-    table = pd.DataFrame(list(rows), columns=list(columns), dtype=object)
-    write_text(path, table.to_csv(index=False, lineterminator="\n"))
+def csv_text(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> str:
+    """``rows`` under ``columns``: floats in the shortest form that reads back as the same, None empty."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def write_csv(path: Path, rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> None:
+    """Write :func:`csv_text`, atomically."""
+    write_text(path, csv_text(rows, columns))

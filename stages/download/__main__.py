@@ -10,8 +10,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from stages.core.dependencies import code_of
 from stages.core.errors import run_stage
 from stages.core.layout import Layout
+from stages.core.unchanged import unchanged
 from stages.download.dataset import download
 from stages.download.official_files import OFFICIAL_FILES
 
@@ -22,7 +24,8 @@ def main() -> None:
     parser.add_argument("home", type=Path, help="the folder with params.yaml")
     parser.add_argument("dataset", help=f"{', '.join(OFFICIAL_FILES)}, or a dataset of params.yaml with a folder")
     arguments = parser.parse_args()
-    download(Layout(arguments.home), arguments.dataset)
+    with unchanged(code_of("download")):
+        download(Layout(arguments.home), arguments.dataset)
 
 
 if __name__ == "__main__":

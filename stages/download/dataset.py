@@ -78,7 +78,8 @@ def _is_right(path: Path, file: OfficialFile) -> bool:
 
 
 def _record_folder(layout: Layout, dataset: str, raw: Path) -> None:
-    data = load_params(layout.params).data
+    params = load_params(layout.params)
+    data = {**params.data, **params.folders}
     if dataset not in data or data[dataset].folder is None:
         own = sorted(name for name, split in data.items() if split.folder is not None)
         raise StageError(

@@ -1,31 +1,61 @@
-"""Evaluate one trained cell on its test set, from the weights alone.
+"""Evaluate one trained cell on its test set, or all cells of a study, from what training left.
 
     python -m stages.evaluate HOME KEY
 
-writes runs/<key>/predictions/seed-<n>.csv (index, true, predicted, probability of the predicted class) with
-predictions.json (the SHA-256 of each), and under results/runs/<key>/ metrics.json, per_class.csv, confusion.csv,
-predicted.csv, calibration.csv, iterations.csv and latency.json. Of a study the files of its cells lie in
-results/studies/<study>/evaluation/<cell>/.
+writes results/evaluation/<address>/: metrics.json, predicted.csv, calibration.csv and, of networks that apply a block
+again and again, iterations.csv; and results/clocks/evaluation/<address>/latency.json.
 
-predicted.csv has a row per test image: its label, and what every seed predicts; it stays in git, so that runs can be
-compared image by image in any clone. iterations.csv is of networks that apply a block again and again: per seed and
-number of iterations from 1 to 30, whatever it was in training, the accuracy, and how far the iteration moved the state,
-relative to it, mean over the images (empty once the state has left the range of its numbers). MACs are torch's own
-count for one image's forward pass: ``macs`` as needed for a prediction, ``training_macs`` as executed in training.
-calibration.csv is the reliability diagram of every seed. latency.json is how long one image takes by itself, in
-milliseconds, the median of repeated calls: it depends on the machine, as timing.csv does.
+predicted.csv has a row per test image: its label, and what every seed predicts, so that runs can be compared image by
+image. iterations.csv has per seed and number of iterations from 1 to 30, whatever it was in training, the accuracy, and
+how far the iteration moved the state, relative to it, mean over the images (empty once the state has left the range of
+its numbers). MACs are torch's own count for one image's forward pass: ``macs`` as needed for a prediction,
+``training_macs`` as executed in training. calibration.csv is the reliability diagram of every seed. latency.json is how
+long one image takes by itself, in milliseconds, the median of repeated calls: it depends on the machine.
 """
 
 from __future__ import annotations
 
-from stages.core.errors import run_stage
-from stages.evaluate.cell import run
-from stages.params.command import cell_command
+from pydantic import ValidationError
+
+from models.registry import models
+from stages.cell import Cell
+from stages.core.dependencies import code_of
+from stages.core.errors import StageError, run_stage
+from stages.core.files import read_json
+from stages.core.layout import Layout
+from stages.core.unchanged import unchanged
+from stages.evaluate.cell import evaluate_cell
+from stages.learning.assemble import check_cell
+from stages.params import load_params
+from stages.params.command import home_and_key
+
+
+def trained_cells(layout: Layout, key: str) -> list[Cell]:
+    """The cells that were trained under this name; a :class:`StageError` if there is none, or a record is damaged."""
+    paths = layout.trained(key)
+    if not paths:
+        raise StageError(f"{layout.results / 'training' / key} has no run.json; train {key} first, with `dvc repro`.")
+    cells = []
+    for path in paths:
+        try:
+            cells.append(Cell.model_validate(read_json(path).get("cell")))
+        except ValidationError as error:
+            where = ".".join(map(str, ("cell", *error.errors()[0]["loc"])))
+            raise StageError(f"{path}: key '{where}' is not a cell's; run `dvc repro` to train it anew.") from None
+    return cells
 
 
 def main() -> None:
     """Command line."""
-    cell_command(__doc__, run)
+    layout, key = home_and_key(__doc__)
+    cells, compute = trained_cells(layout, key), load_params(layout.params).compute
+    inputs = {layout.results / "training" / key, *(layout.data(cell.dataset) for cell in cells)}
+    for cell in cells:
+        check_cell(cell)
+        inputs |= {*code_of("evaluate-run", models()[cell.architecture].__module__.rpartition(".")[2])}
+    with unchanged(sorted(inputs), lambda: load_params(layout.params).compute):
+        for cell in cells:
+            evaluate_cell(cell, compute, layout)
 
 
 if __name__ == "__main__":

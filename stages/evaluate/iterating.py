@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import pandas as pd
+import math
+
 import torch
 from torch import nn
 
@@ -13,20 +14,23 @@ ITERATIONS = 30  # at most, in iterations.csv
 ITERATED = ("seed", "iterations", "accuracy", "state_change")
 
 
-def iterations(seed: int, model: nn.Module, images: Images, batch_size: int) -> pd.DataFrame:
-    """Rows of iterations.csv; none for a model that does not apply a block again and again."""
-    none = pd.DataFrame(columns=list(ITERATED))
+def iterations(seed: int, model: nn.Module, images: Images, batch_size: int) -> list[tuple[float | None, ...]]:
+    """Rows of iterations.csv, columns :data:`ITERATED`; none for a model that does not apply a block again and again.
+
+    ``state_change`` is None once the state has left the range of its numbers.
+    """
     if not isinstance(model, Iterated):
-        return none
+        return []
     hits, changes = torch.zeros(ITERATIONS, dtype=torch.int64), torch.zeros(ITERATIONS, dtype=torch.float64)
     with torch.inference_mode():
         for batch in ordered_batches(images, batch_size):
             logits, moved = trace(model, batch.pixels, ITERATIONS)
             if not len(logits):  # recnet_flat without its recurrent layer
-                return none
+                return []
             hits += (logits.argmax(dim=2) == batch.labels).sum(dim=1).cpu()
             changes += moved.sum(dim=1).cpu()
     measured = zip((hits.double() / len(images)).tolist(), (changes / len(images)).tolist(), strict=True)
-    return pd.DataFrame(
-        [(seed, number, *values) for number, values in enumerate(measured, start=1)], columns=list(ITERATED)
-    )
+    return [
+        (seed, number, accuracy, None if math.isnan(change) else change)
+        for number, (accuracy, change) in enumerate(measured, start=1)
+    ]

@@ -14,12 +14,21 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import torch
-
-from stages.core.errors import run_stage
+from stages.cell import Cell
+from stages.core.dependencies import code_of
+from stages.core.errors import StageError, run_stage
 from stages.core.layout import Layout
+from stages.core.unchanged import unchanged
 from stages.explain.maps import run
-from stages.params import load_params
+from stages.params import Explanation, load_params
+
+
+def asked(layout: Layout, key: str) -> tuple[Explanation, Cell]:
+    """What the parameters say of it, as they are now; a :class:`StageError` names an unknown one."""
+    params = load_params(layout.params)
+    if key not in params.explanations:
+        raise StageError(f"unknown explanation '{key}': params.yaml has {', '.join(params.explanations)}.")
+    return params.explanations[key], params.cell(key)
 
 
 def main() -> None:
@@ -29,9 +38,10 @@ def main() -> None:
     parser.add_argument("key", help="an entry of `explanations` in params.yaml")
     arguments = parser.parse_args()
     layout = Layout(arguments.home)
-    params = load_params(layout.params)
-    torch.set_num_threads(max(1, params.compute.threads))
-    run(arguments.key, params, layout)
+    wanted, cell = asked(layout, arguments.key)
+    inputs = [layout.data(cell.dataset), layout.training(cell), *code_of("explain")]
+    with unchanged(inputs, lambda: asked(layout, arguments.key)):
+        run(wanted, cell, layout)
 
 
 if __name__ == "__main__":

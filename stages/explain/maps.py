@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.registry import build
-from stages.core.errors import StageError
-from stages.core.files import atomic_folder, write_text
+from stages.cell import Cell
+from stages.core.files import atomic_folder
 from stages.core.image_sheets import ROWS, write_sheet
 from stages.core.layout import Layout
+from stages.core.tables import write_csv
 from stages.explain.saliency import (
     deletion_and_insertion,
     orders,
@@ -24,33 +23,28 @@ from stages.explain.saliency import (
     rank_correlation,
     saliency,
 )
-from stages.learning.batches import load_images, ordered_batches
+from stages.learning.assemble import builder, set_weights, test_images
+from stages.learning.batches import ordered_batches
 from stages.learning.objectives import decided
 from stages.learning.weights import load_weights
-from stages.params import Explanation, Params
+from stages.params import Explanation
 from stages.splits.format import read_split
 
 RANDOM_ORDERS = 5  # per image; the areas at random are their mean
 SCORES = ("deletion", "insertion", "random_deletion", "random_insertion")
 
 
-def run(key: str, params: Params, layout: Layout) -> None:
-    """Write the outputs for the explanation called ``key``; a :class:`StageError` names an unknown one."""
-    if key not in params.explanations:
-        raise StageError(f"unknown explanation '{key}': params.yaml has {', '.join(params.explanations)}.")
-    wanted, cell = params.explanations[key], params.cell(key)
-    if (weights := layout.weights(cell).relative_to(layout.home).as_posix()) != wanted.weights:
-        raise StageError(f"key 'explanations.{key}.weights': those of {key} are in {weights}, not in {wanted.weights}.")
+def run(wanted: Explanation, cell: Cell, layout: Layout) -> None:
+    """Write the saliency maps of ``cell``, and their scores."""
     split = read_split(layout.data(cell.dataset))
-    images = load_images(split.test, cell.transform, torch.device("cpu"), training=False, noise_seed=0)
-    seed = cell.recipe.seeds[0]
-    model = build(cell.architecture, split.test.channels, len(split.classes), cell.options)
-    model.load_state_dict(load_weights(layout.weights(cell), seed))
+    images = test_images(cell, split, torch.device("cpu"))
+    seed, model, folder = cell.recipe.seeds[0], builder(cell, split)(), layout.training(cell)
+    set_weights(model, load_weights(folder, seed), folder)
     model.eval()
     pixels = next(ordered_batches(images, min(wanted.images, len(images)))).pixels.contiguous()
     labels = images.labels[: len(pixels)]
     maps = saliency(model, pixels)
-    with atomic_folder(layout.explanation(key)) as folder:
+    with atomic_folder(layout.explanation(cell.key)) as folder:
         _write(folder / "scores.csv", scores(model, pixels, labels, maps, wanted, seed))
         _write(folder / "randomised.csv", randomised_rows(model, pixels, maps, seed))
         shown = (pixels.permute(0, 2, 3, 1) * images.std + images.mean).clamp(0, 1)
@@ -101,4 +95,4 @@ def sheet_rows(
 
 
 def _write(path: Path, rows: list[dict[str, Any]]) -> None:
-    write_text(path, pd.DataFrame(rows).to_csv(index=False, lineterminator="\n"))
+    write_csv(path, rows, list(rows[0]))

@@ -8,28 +8,34 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from stages.core.errors import StageError
-from stages.core.files import atomic_folder, read_json, sha256, write_digests
+from stages.core.files import read_json, sha256, write_digests
+
+Weights = dict[str, Tensor]
 
 
-def save_weights(folder: Path, models: Mapping[int, nn.Module]) -> None:
-    """Write the weights of every seed's model; ``folder`` appears whole or not at all."""
+def weights_of(model: nn.Module) -> Weights:
+    """A model's state dict, on the CPU."""
+    return {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+
+
+def write_weights(folder: Path, weights: Mapping[int, Weights]) -> None:
+    """Write the weights of every seed into ``folder``."""
     from safetensors.torch import save
 
-    with atomic_folder(folder) as temporary:
-        for seed, model in models.items():
-            tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-            # Written by Python, whose errors say what the disk lacks.
-            (temporary / f"seed-{seed}.safetensors").write_bytes(save(tensors))
-        write_digests(temporary / "weights.json", temporary.glob("*.safetensors"))
+    for seed, tensors in weights.items():
+        # Written by Python, whose errors say what the disk lacks.
+        (folder / f"seed-{seed}.safetensors").write_bytes(save(tensors))
+    write_digests(folder / "weights.json", folder.glob("*.safetensors"))
 
 
-def load_weights(folder: Path, seed: int) -> dict[str, Tensor]:
-    """The state dict of ``seed``; a :class:`StageError` names a file that is missing or damaged."""
+def load_weights(folder: Path, seed: int) -> Weights:
+    """The weights of ``seed``; a :class:`StageError` names a file that is missing or damaged."""
     from safetensors.torch import load_file
 
     name = f"seed-{seed}.safetensors"
-    path = folder / name
-    listed = folder / "weights.json"
+    path, listed = folder / name, folder / "weights.json"
+    if not listed.is_file():
+        raise StageError(f"{path} is missing; run `dvc repro -f -s` on the stage that trains it.")
     digests = read_json(listed).get("sha256")
     if not isinstance(digests, dict):
         raise StageError(f"{listed} is damaged: key 'sha256' is missing; delete {folder} and run `dvc repro`.")

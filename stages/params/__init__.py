@@ -1,7 +1,11 @@
 """The parameters of a home: what params.yaml must look like, and the cells that follow from it."""
 
+from stages.params.cells import Cells, load_cells
 from stages.params.machine import Energy, Ray
 from stages.params.runs import Explanation, Grid, RecurNets, Run, Study, Variation
 from stages.params.whole import Params, load_params
 
-__all__ = ["Energy", "Explanation", "Grid", "Params", "Ray", "RecurNets", "Run", "Study", "Variation", "load_params"]
+__all__ = [
+    "Cells", "Energy", "Explanation", "Grid", "Params", "Ray", "RecurNets", "Run", "Study", "Variation", "load_cells",
+    "load_params",
+]  # fmt: skip

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from stages.cell.cell import Model, Option
 from stages.cell.images import Transform
@@ -21,9 +19,16 @@ class RecurNets(Frozen):
 
 
 class Grid(Frozen):
-    """The datasets that the grid always covers, beside the one asked for."""
+    """The datasets of the recurnets paper, and for each the one that the grid covers in its place."""
 
-    datasets: Annotated[tuple[str, ...], Field(min_length=3, max_length=3)]
+    mnist: str
+    svhn: str
+    cifar10: str
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The datasets that the grid always covers, beside the one asked for."""
+        return tuple(dict.fromkeys((self.mnist, self.svhn, self.cifar10)))
 
 
 class Run(Frozen):
@@ -81,11 +86,11 @@ class Study(Run):
 class Explanation(Frozen):
     """Which saliency maps are made: of the run's first seed, on the first ``images`` of its test set.
 
-    ``data`` and ``weights`` (a folder in ``runs/``) are those of the run; DVC has to know them. ``steps``: in how many
-    steps pixels are deleted or inserted.
+    ``data``: the split of the run. ``trained_in``: the run itself, or the study that it is a cell of. ``steps``: in how
+    many steps pixels are deleted or inserted.
     """
 
     data: str
-    weights: str
+    trained_in: str
     images: Positive
     steps: Positive

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from stages.core.dependencies import code_of
 from stages.core.errors import run_stage
 from stages.core.layout import Layout
-from stages.params import load_params
+from stages.core.unchanged import unchanged
+from stages.params import load_cells
 from stages.report.page import render
 
 
@@ -18,7 +20,9 @@ def main() -> None:
     )
     parser.add_argument("home", nargs="?", default=Path(), type=Path, help="folder with params.yaml (default: here)")
     layout = Layout(parser.parse_args().home)
-    render(layout, load_params(layout.params))
+    read = [layout.cells, layout.results, layout.reports / "tables", layout.reports / "summary.json"]
+    with unchanged([*read, *code_of("report")]):
+        render(layout, load_cells(layout.cells))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from stages.core.text import slug
 from stages.documents.author_log import load_author_cost, load_author_log
 from stages.documents.exhibits import ChartGroup, Comparison
 from stages.documents.paper import PAPERS, Paper, load_papers
-from stages.params import Params
+from stages.params import Cells
 from stages.report.benchmark_tables import speed
 from stages.report.figures.figure import FigureView, draw_all
 from stages.report.figures.of_document import Drawer
@@ -139,9 +139,9 @@ def view(layout: Layout, paper: Paper, results: Results) -> PaperView:
     )
 
 
-def render(layout: Layout, params: Params) -> None:
+def render(layout: Layout, cells: Cells) -> None:
     """Write HOME/reports/figures/*.svg and HOME/reports/report.html from the tables, results and papers."""
-    results = read_results(layout, params)
+    results = read_results(layout, cells)
     views = [view(layout, paper, results) for paper in load_papers()]
     drawings = draw_all(figure for paper in views for figure in paper.figures)
     with atomic_folder(layout.reports / "figures") as folder:
@@ -155,8 +155,8 @@ def render(layout: Layout, params: Params) -> None:
             papers=views,
             drawings=drawings,
             summary=read_json(layout.reports / "summary.json"),
-            home=params.home,
-            prefix="" if params.home == "." else f"{params.home}/",
+            home=layout.home.name or ".",
+            prefix=f"{layout.home.name}/" if layout.home.name else "",
             revision=revision(),
             verdicts=VERDICTS,
             outcomes=OUTCOMES,

@@ -75,22 +75,19 @@ def run_views(paper: Paper, results: Results, layout: Layout) -> list[RunView]:
 
 
 def _run_view(paper: Paper, result: CellResult, layout: Layout) -> RunView:
-    cell, means = result.cell, result.per_class.groupby("label")[["support", "precision", "recall", "f1"]].mean()
-    names = result.per_class.drop_duplicates("label").set_index("label")["class"]
+    cell, means = result.cell, result.per_class()
     few = len(means) <= MOST_CLASSES
-    if cell.study is not None:
-        stage, params = f"evaluate-study@{cell.study}", f"studies.{cell.study}"
-    elif cell.key == f"{cell.dataset}-{cell.architecture}-{cell.options.get('depth')}":
-        stage, params = f"evaluate@{cell.key}", f"recurnets, data.{cell.dataset}"
-    else:
-        stage, params = f"evaluate-run@{cell.key}", f"runs.{cell.key}"
+    stage = cell.stage("evaluate")
+    sections = {"evaluate": f"recurnets, data.{cell.dataset}", "evaluate-run": "runs", "evaluate-study": "studies"}
+    section = sections[stage.partition("@")[0]]
+    params = section if "," in section else f"{section}.{cell.group}"
     home = "" if layout.home == Path() else f"{layout.home.name}/dvc.yaml:"
     return RunView(
         result=result,
         title=paper.run_title(cell),
         command=f"dvc repro {home}{stage}",
         params=params,
-        classes=[str(names[label]) for label in means.index],
+        classes=result.class_names(),
         confusion=result.confusion().tolist() if few else None,
         per_class=[{str(name): float(value) for name, value in row.items()} for _, row in means.iterrows()]
         if few

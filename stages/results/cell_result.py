@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stages.cell import Cell
+from stages.learning.metrics import per_class
 from stages.results.records import Environment, Latency, Metrics, Run
 
 SCORES = (
@@ -24,7 +25,8 @@ CURVE_COLUMNS = (
 )  # fmt: skip
 CLASS_CURVE_COLUMNS = ("seed", "epoch", "label", "train_recall", "test_recall")
 TIMING_COLUMNS = ("seed", "epoch", "train_seconds", "test_seconds")
-PER_CLASS_COLUMNS = ("seed", "label", "support", "precision", "recall", "f1")
+RELIABILITY_COLUMNS = ("seed", "bin", "low", "high", "images", "confidence", "accuracy")
+ITERATION_COLUMNS = ("seed", "iterations", "accuracy", "state_change")
 COMPOSITION_COLUMNS = ("part", "label", "class", "images", "clean", "noisy", "official")
 
 
@@ -33,7 +35,8 @@ class CellResult:
     """One trained and evaluated cell.
 
     ``curves`` and ``timing`` (seconds): a row per seed and epoch (from 0); ``class_curves``: per seed, epoch and label;
-    ``predicted``: a row per test image, its label ``true`` and what ``seed-<n>`` predicts; ``reliability``,
+    ``environments``: by seed; ``predicted``: a row per test image, its label ``true`` and what ``seed-<n>`` predicts;
+    ``reliability``,
     ``per_class``, ``iterations`` and ``latency``: see :mod:`stages.evaluate.cell`; ``composition``: images of its
     split by part and label, None where the table is missing.
     """
@@ -41,13 +44,12 @@ class CellResult:
     cell: Cell
     run: Run
     metrics: Metrics
-    environment: Environment
+    environments: dict[int, Environment]
     curves: pd.DataFrame
     class_curves: pd.DataFrame
     timing: pd.DataFrame
     predicted: pd.DataFrame
     reliability: pd.DataFrame
-    per_class: pd.DataFrame
     iterations: pd.DataFrame
     latency: Latency
     composition: pd.DataFrame | None
@@ -93,9 +95,15 @@ class CellResult:
         reached = self.curves[self.curves[column] >= level].groupby("seed")["epoch"].min()
         return {seed: int(reached[seed]) + 1 if seed in reached else None for seed in self.cell.recipe.seeds}
 
-    def seconds(self) -> float:
-        """Seconds spent on training and testing, all seeds together."""
-        return float(self.timing["train_seconds"].sum() + self.timing["test_seconds"].sum())
+    @property
+    def environment(self) -> Environment:
+        """Where the first seed was trained."""
+        return self.environments[self.cell.recipe.seeds[0]]
+
+    def seconds(self, seed: int | None = None) -> float:
+        """Seconds spent on training and testing a seed, or all of them together."""
+        timing = self.timing if seed is None else self.timing[self.timing["seed"] == seed]
+        return float(timing["train_seconds"].sum() + timing["test_seconds"].sum())
 
     @property
     def images(self) -> tuple[int, int] | None:
@@ -116,6 +124,25 @@ class CellResult:
         pairs = [true * classes + self.predicted[f"seed-{seed}"].to_numpy() for seed in self.cell.recipe.seeds]
         counts = np.bincount(np.concatenate(pairs), minlength=classes * classes)
         return counts.reshape(classes, classes)
+
+    def class_names(self) -> list[str]:
+        """The names of the labels 0, 1, 2, ...; the labels themselves where the split is not tabulated."""
+        names = (
+            {}
+            if self.composition is None
+            else dict(zip(self.composition["label"], self.composition["class"], strict=True))
+        )
+        return [str(names.get(label, label)) for label in range(self.metrics.classes)]
+
+    def per_class(self) -> pd.DataFrame:
+        """Test images of every label (the index) and its precision, recall and F1, means over the seeds."""
+        classes, true = self.metrics.classes, self.predicted["true"].to_numpy()
+        tables = []
+        for seed in self.cell.recipe.seeds:
+            counts = np.bincount(true * classes + self.predicted[f"seed-{seed}"].to_numpy(), minlength=classes**2)
+            confusion = counts.reshape(classes, classes)
+            tables.append(pd.DataFrame({"support": confusion.sum(axis=1), **per_class(confusion)}))
+        return pd.concat(tables).groupby(level=0).mean().rename_axis("label")
 
     def throughput(self) -> dict[str, float | None]:
         """Images per second in training and in testing, over all epochs; None where the split is not tabulated."""

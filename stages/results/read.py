@@ -1,4 +1,4 @@
-"""Reading what training and evaluation left under results/runs/: only what belongs to the current parameters counts."""
+"""Reading what training and evaluation left in results/: only what belongs to the current parameters counts."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from stages.core.errors import StageError
 from stages.core.files import read_json
 from stages.core.layout import Layout
 from stages.core.tables import REMAKE, numeric, read_csv
-from stages.evaluate.calibration import RELIABILITY_COLUMNS
-from stages.params import Params
+from stages.params import Cells
 from stages.results.cell_result import (
     CLASS_CURVE_COLUMNS,
     COMPOSITION_COLUMNS,
     CURVE_COLUMNS,
-    PER_CLASS_COLUMNS,
+    ITERATION_COLUMNS,
+    RELIABILITY_COLUMNS,
     TIMING_COLUMNS,
     CellResult,
 )
-from stages.results.records import Environment, Latency, Metrics, Record, Run
+from stages.results.records import Environment, Environments, Latency, Metrics, Record, Run
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,12 @@ class Results:
         return {result.cell.key: result for result in self.cells if result.cell.paper == paper}
 
 
-def read_results(layout: Layout, params: Params) -> Results:
+def read_results(layout: Layout, params: Cells) -> Results:
     """Read every cell of a home; a :class:`StageError` names a damaged file."""
     cells: list[CellResult] = []
     stale: list[str] = []
     unevaluated: list[str] = []
-    for path in layout.trained:
+    for path in layout.trained():
         key = path.parent.name
         run = _parse(Run, path)
         cell = _current_cell(run, params)
@@ -68,7 +68,7 @@ def read_results(layout: Layout, params: Params) -> Results:
     return Results(tuple(sorted(cells, key=order)), tuple(stale), tuple(unevaluated))
 
 
-def read_cell(layout: Layout, params: Params, cell: Cell) -> CellResult:
+def read_cell(layout: Layout, params: Cells, cell: Cell) -> CellResult:
     """Read one cell and nothing else; a :class:`StageError` if it is missing, stale, not evaluated or damaged."""
     folder = layout.training(cell)
     run = _parse(Run, folder / "run.json")
@@ -82,7 +82,7 @@ def read_cell(layout: Layout, params: Params, cell: Cell) -> CellResult:
     return _read_cell(layout, run, cell)
 
 
-def _current_cell(run: Run, params: Params) -> Cell | None:
+def _current_cell(run: Run, params: Cells) -> Cell | None:
     """The cell that the parameters give for the run's key, if the run was made with exactly these."""
     try:
         cell = params.cell(str(run.cell.get("key")))
@@ -102,6 +102,7 @@ def _evaluated(layout: Layout, cell: Cell) -> bool:
 
 def _read_cell(layout: Layout, run: Run, cell: Cell) -> CellResult:
     trained, evaluated = layout.training(cell), layout.evaluation(cell)
+    clock = layout.training_clock(cell)
     composition = layout.composition(cell.dataset) / "composition.csv"
     metrics = _parse(Metrics, evaluated / "metrics.json")
     seeds, epochs = cell.recipe.seeds, range(cell.recipe.epochs)
@@ -110,14 +111,13 @@ def _read_cell(layout: Layout, run: Run, cell: Cell) -> CellResult:
         cell=cell,
         run=run,
         metrics=metrics,
-        environment=_parse(Environment, trained / "environment.json"),
+        environments=_environments(clock / "environment.json", seeds),
         curves=_complete(trained / "curves.csv", CURVE_COLUMNS, seeds, epochs),
         class_curves=_complete(trained / "class_curves.csv", CLASS_CURVE_COLUMNS, seeds, epochs, labels),
-        timing=_complete(trained / "timing.csv", TIMING_COLUMNS, seeds, epochs),
-        reliability=_numbers(evaluated / "calibration.csv", ("seed", *RELIABILITY_COLUMNS)),
-        per_class=_numbers(evaluated / "per_class.csv", PER_CLASS_COLUMNS),
+        timing=_complete(clock / "timing.csv", TIMING_COLUMNS, seeds, epochs),
+        reliability=_numbers(evaluated / "calibration.csv", RELIABILITY_COLUMNS),
         iterations=_iterated(evaluated / "iterations.csv"),
-        latency=_parse(Latency, evaluated / "latency.json"),
+        latency=_parse(Latency, layout.evaluation_clock(cell) / "latency.json"),
         predicted=_predicted(evaluated / "predicted.csv", cell, metrics.test_images),
         composition=read_csv(composition, COMPOSITION_COLUMNS) if composition.is_file() else None,
     )
@@ -141,11 +141,18 @@ def _numbers(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     return numeric(read_csv(path, columns), path, columns)
 
 
+def _environments(path: Path, seeds: tuple[int, ...]) -> dict[int, Environment]:
+    """Where each seed was trained."""
+    found = _parse(Environments, path).seeds
+    if missing := set(seeds) - set(found):
+        raise StageError(f"{path} has no seed {min(missing)}; {REMAKE}.")
+    return {seed: found[seed] for seed in seeds}
+
+
 def _iterated(path: Path) -> pd.DataFrame:
-    """The table of iterations; empty for a model without, and for results older than the table."""
-    columns = ("seed", "iterations", "accuracy", "state_change")
-    table = read_csv(path, columns) if path.is_file() else pd.DataFrame(columns=columns)
-    return table if table.empty else numeric(table, path, columns[:3])
+    """The table of iterations; empty for a network that applies no block again and again."""
+    table = read_csv(path, ITERATION_COLUMNS) if path.is_file() else pd.DataFrame(columns=ITERATION_COLUMNS)
+    return table if table.empty else numeric(table, path, ITERATION_COLUMNS[:3])
 
 
 def _predicted(path: Path, cell: Cell, images: int) -> pd.DataFrame:

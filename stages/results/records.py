@@ -16,12 +16,16 @@ class Record(BaseModel):
 
 
 class Run(Record):
-    """run.json: what was trained, on which data (SHA-256 of the split) and with which code."""
+    """run.json: what was trained, on which data (SHA-256 of the split) and with which code.
+
+    ``seeds``: a fingerprint of each, of all that decides its numbers; none in results that are older than those.
+    """
 
     cell: dict[str, Any]
     data_sha256: str
     code_sha256: str
     parameters: Positive
+    seeds: dict[int, str] = {}
 
 
 class SeedScores(Record):
@@ -67,10 +71,7 @@ class Latency(Record):
 
 
 class Environment(Record):
-    """environment.json: where a cell was trained, and in which precision.
-
-    ``energy`` names the counters of timing.csv's joules, if any.
-    """
+    """Where a seed was trained, in which precision. ``energy`` names the counters of timing.csv's joules, if any."""
 
     python: str
     torch: str
@@ -78,5 +79,12 @@ class Environment(Record):
     device_name: str
     threads: int
     platform: str
+    instructions: str = ""
     energy: str = ""
     precision: str = "float32"
+
+
+class Environments(Record):
+    """environment.json: where every seed was trained."""
+
+    seeds: dict[int, Environment]

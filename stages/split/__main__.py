@@ -11,8 +11,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from stages.core.dependencies import code_of
 from stages.core.errors import run_stage
 from stages.core.layout import Layout
+from stages.core.unchanged import unchanged
 from stages.download.manifest import MANIFEST
 from stages.params import load_params
 from stages.split.make import make_split, read_source
@@ -25,15 +27,17 @@ def main() -> None:
     parser.add_argument("home", type=Path, help="the folder with params.yaml")
     parser.add_argument("name", help="a key of `data` or `subsets` in params.yaml")
     arguments = parser.parse_args()
-    layout = Layout(arguments.home)
+    layout, name = Layout(arguments.home), arguments.name
     params = load_params(layout.params)
-    source = read_source(layout, params, arguments.name)
-    split = params.split(arguments.name)
-    content = make_split(arguments.name, split, source)
-    write_split(layout.data(arguments.name), split, content, manifest=layout.raw(split.source or "") / MANIFEST)
-    write_composition(layout.composition(arguments.name), split, source, content)
+    split = params.split(name)
+    raw = layout.raw(split.source or name)
+    with unchanged([raw, *code_of("split")], lambda: load_params(layout.params).split(name)):
+        source = read_source(layout, params, name)
+        content = make_split(name, split, source)
+        write_split(layout.data(name), split, content, manifest=raw / MANIFEST)
+        write_composition(layout.composition(name), split, source, content)
     train, test = len(content.train(split.seeds[0]).labels), len(content.test.labels)
-    print(f"{arguments.name}: {train} train, {test} test images", flush=True)
+    print(f"{name}: {train} train, {test} test images", flush=True)
 
 
 if __name__ == "__main__":

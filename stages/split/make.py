@@ -22,7 +22,7 @@ from stages.splits.streams import numpy_stream
 def read_source(layout: Layout, params: Params, name: str) -> Source:
     """The official images that the split ``name`` is made of; a :class:`StageError` names a key that is wrong."""
     dataset = params.split(name).source or name
-    about = params.data.get(dataset, Split())
+    about = {**params.data, **params.folders}.get(dataset, Split())
     folder = about.folder
     if dataset in OFFICIAL and folder is None:
         return read_official(dataset, layout.raw(dataset))

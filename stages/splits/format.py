@@ -21,9 +21,11 @@ and ``dataset.json``: name, class names, counts, the split's parameters, and the
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,6 +124,21 @@ class SplitData:
         draw = self.draws[seed]
         importance = None if self.pool.importance is None else self.pool.importance[draw.index]
         return Part(self.pool.images[draw.index], self.pool.labels[draw.index], draw.sigma, importance)
+
+    def seen_by(self, seed: int) -> str:
+        """SHA-256 of all that a seed is trained and tested on: alike in all splits that give it the same images."""
+        digest = hashlib.sha256(str(len(self.classes)).encode())
+        for part in (self.train(seed), self.test):
+            arrays: list[NDArray[Any] | None] = [part.labels, part.sigma, part.importance]
+            if isinstance(part.images, ImageFiles):  # their content is in the digest of the split
+                digest.update("\0".join([self.digest, *part.images.names]).encode())
+            else:
+                arrays.append(part.images)
+            for values in arrays:
+                digest.update(b"none" if values is None else f"{values.dtype} {values.shape}".encode())
+                if values is not None:
+                    digest.update(np.ascontiguousarray(values).data)
+        return digest.hexdigest()
 
 
 def noise(sigma: NDArray[np.float32], shape: tuple[int, ...], seed: int) -> NDArray[np.float32]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import io
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,42 +25,45 @@ class DamagedError(Exception):
     """A checkpoint that differs from what was saved; its argument is the path."""
 
 
-class Checkpoints:
-    """The checkpoints of one cell: ``folder/fingerprint/seed-<n>.pt``, or ``seed-<n>-<m>.pt`` of seeds together."""
+class Checkpoint:
+    """That of the ``seeds`` of a cell that are trained together: ``folder``/<fingerprint>/seed-<n>[-<m>].pt."""
 
-    def __init__(self, folder: Path, fingerprint: str) -> None:
+    def __init__(self, folder: Path, fingerprint: str, seeds: Sequence[int]) -> None:
         self.folder = folder
-        self.current = folder / fingerprint[:16]
+        self.path = folder / fingerprint[:16] / f"seed-{'-'.join(map(str, seeds))}.pt"
+
+    def _others(self) -> Iterator[Path]:
+        """Those of the same seeds with other fingerprints."""
+        return (path for path in self.folder.glob(f"*/{self.path.name}") if path != self.path)
 
     def stale(self) -> bool:
-        """Whether there are checkpoints of this cell from other parameters, data or code."""
-        return self.folder.is_dir() and any(path != self.current for path in self.folder.iterdir())
+        """Whether there is one of these seeds from other parameters, data, code or hardware."""
+        return any(self._others())
 
-    def save(self, seeds: Sequence[int], state: dict[str, Any]) -> None:
-        """Replace the checkpoint of ``seeds``, which are trained together: its SHA-256, then what torch saves."""
+    def save(self, state: dict[str, Any]) -> None:
+        """Replace it: the SHA-256 of what torch saves, then that."""
         content = io.BytesIO()
         torch.save(state, content)
         digest = hashlib.sha256(content.getbuffer()).digest()
-        with atomic_path(self._path(seeds)) as temporary, temporary.open("wb") as stream:
+        with atomic_path(self.path) as temporary, temporary.open("wb") as stream:
             stream.write(digest)
             stream.write(content.getbuffer())
 
-    def load(self, seeds: Sequence[int]) -> dict[str, Any] | None:
-        """The checkpoint of ``seeds``, or None. Tensors and plain values only: no code is ever unpickled.
+    def load(self) -> dict[str, Any] | None:
+        """What was saved, or None. Tensors and plain values only: no code is ever unpickled.
 
         Raises :class:`DamagedError` if the file is not what was saved.
         """
-        path = self._path(seeds)
-        if not path.is_file():
+        if not self.path.is_file():
             return None
-        digest, content = (whole := path.read_bytes())[:_DIGEST], memoryview(whole)[_DIGEST:]
+        digest, content = (whole := self.path.read_bytes())[:_DIGEST], memoryview(whole)[_DIGEST:]
         if hashlib.sha256(content).digest() != digest:
-            raise DamagedError(path)
+            raise DamagedError(self.path)
         return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
 
-    def _path(self, seeds: Sequence[int]) -> Path:
-        return self.current / f"seed-{'-'.join(map(str, seeds))}.pt"
-
     def remove(self) -> None:
-        """Delete the cell's checkpoints, stale ones too."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Delete it, and stale ones of these seeds, with the folders that this leaves empty."""
+        for path in (self.path, *self._others()):
+            shutil.rmtree(path.parent, ignore_errors=True)
+        with suppress(OSError):  # seeds of the cell that are unfinished, or another process that trains it
+            self.folder.rmdir()

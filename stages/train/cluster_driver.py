@@ -19,16 +19,19 @@ from pathlib import Path
 from typing import Any
 
 from stages.cell import Cell, Compute
+from stages.core.dependencies import ROOT
 from stages.core.errors import StageError
 from stages.core.files import atomic_folder, atomic_path
 from stages.core.layout import Layout
 from stages.params import load_params
-from stages.train import cluster_node as worker
+from stages.train import cluster_node
+from stages.train.outputs import write_outputs
+from stages.train.plan import Plan, plan, trained_before
+from stages.train.seeds import KeptSeeds, kept_seeds
 
 ATTEMPTS = 3  # in a row without a new checkpoint
 PATIENCE_SECONDS = 10.0
 GRACE_SECONDS = 5.0  # for a task that is cancelled
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def train_on_ray(cells: Sequence[Cell], compute: Compute, layout: Layout) -> None:
@@ -36,21 +39,29 @@ def train_on_ray(cells: Sequence[Cell], compute: Compute, layout: Layout) -> Non
 
     A :class:`StageError` says why there is no cluster, that the training failed, or that nodes keep dying.
     """
+    plans, kept = [plan(cell, compute, layout) for cell in cells], kept_seeds(layout.home)
+    before = [trained_before(each, kept, layout) for each in plans]
+    if all(len(seeds) == len(each.fingerprints) for each, seeds in zip(plans, before, strict=True)):
+        for each, seeds in zip(plans, before, strict=True):
+            write_outputs(layout, each, seeds)
+        return None
     ray = connect()
     share = load_params(layout.params).ray
     gpus = share.gpus if compute.device == "cuda" or _offers_gpus(ray, compute) else 0.0
-    key = cells[0].study or cells[0].key
-    ray.cloudpickle.register_pickle_by_value(worker)
-    task = ray.remote(worker.train).options(num_cpus=share.cpus, num_gpus=gpus, max_retries=0, num_returns="streaming")
+    key = cells[0].group
+    ray.cloudpickle.register_pickle_by_value(cluster_node)
+    task = ray.remote(cluster_node.train).options(
+        num_cpus=share.cpus, num_gpus=gpus, max_retries=0, num_returns="streaming"
+    )
     files = ray.put(bundle(cells, layout))
     in_vain = 0
     while in_vain < ATTEMPTS:
-        attempt = Attempt(key, layout)
-        lost = attempt.run(ray, task.remote(files, saved(cells, layout), key, gpus > 0))
+        attempt = Attempt(key, layout, kept)
+        lost = attempt.run(ray, task.remote(files, saved(plans, layout, kept), key, gpus > 0))
         if attempt.status == 0:
             return put_in_place(attempt.outputs, cells, layout)
-        in_vain = 0 if attempt.checkpoints else in_vain + 1
-        print(f"{key}: {attempt.node}: {lost}; {continuation(cells, layout, in_vain)}", flush=True)
+        in_vain = 0 if attempt.news else in_vain + 1
+        print(f"{key}: {attempt.node}: {lost}; {continuation(saved(plans, layout, kept), in_vain)}", flush=True)
     raise StageError(
         f"{key}: {ATTEMPTS} nodes in a row were lost before a new checkpoint; see why, then run the same command again."
     )
@@ -79,33 +90,36 @@ def _offers_gpus(ray: Any, compute: Compute) -> bool:
 
 def bundle(cells: Sequence[Cell], layout: Layout) -> dict[str, bytes]:
     """What a node needs: the code, the parameters, and the splits of ``cells``, by their names in its folder."""
-    code = [path for folder in ("stages", "models") for path in (REPOSITORY / folder).rglob("*.py")]
-    files = {path.relative_to(REPOSITORY).as_posix(): path for path in code}
+    code = [path for folder in ("stages", "models") for path in (ROOT / folder).rglob("*.py")]
+    files = {path.relative_to(ROOT).as_posix(): path for path in (*code, ROOT / "dvc.yaml")}
     used = [layout.params, *(path for cell in cells for path in layout.data(cell.dataset).iterdir())]
-    files |= {f"{worker.HOME}/{path.relative_to(layout.home).as_posix()}": path for path in used}
+    files |= {f"{cluster_node.HOME}/{path.relative_to(layout.home).as_posix()}": path for path in used}
     return {name: path.read_bytes() for name, path in files.items()}
 
 
-def saved(cells: Sequence[Cell], layout: Layout) -> dict[str, bytes]:
-    """The checkpoints of ``cells`` that are here."""
-    paths = [path for cell in cells for path in (layout.checkpoints / cell.key).glob("*/seed-*.pt")]
-    return {path.relative_to(layout.home).as_posix(): path.read_bytes() for path in paths}
+def saved(plans: Sequence[Plan], layout: Layout, kept: KeptSeeds) -> dict[str, bytes]:
+    """The checkpoints of ``plans`` that are here, and the seeds that are kept, by their places in a node's folder."""
+    paths = [path for each in plans for path in (layout.checkpoints / each.cell.key).glob("*/seed-*.pt")]
+    files = {f"{cluster_node.HOME}/{path.relative_to(layout.home).as_posix()}": path for path in paths}
+    seeds = [path for each in plans for name in each.fingerprints.values() for path in kept.path(name).glob("*")]
+    files |= {f"{cluster_node.SEEDS}/{path.relative_to(kept.folder).as_posix()}": path for path in seeds}
+    return {name: path.read_bytes() for name, path in files.items()}
 
 
-def continuation(cells: Sequence[Cell], layout: Layout, in_vain: int) -> str:
-    """What follows after ``in_vain`` nodes in a row were lost without a new checkpoint."""
+def continuation(files: Mapping[str, bytes], in_vain: int) -> str:
+    """What follows after ``in_vain`` nodes in a row were lost without news; ``files``: what has come back."""
     if in_vain == ATTEMPTS:
         return "no other node is tried"
-    start = "goes on from the last checkpoint" if saved(cells, layout) else "starts anew"
+    start = "goes on from the last checkpoint" if files else "starts anew"
     return f"another node {start}" + (f" ({in_vain} of {ATTEMPTS} lost without a new checkpoint)" if in_vain else "")
 
 
 class Attempt:
     """What has come back from a node so far."""
 
-    def __init__(self, key: str, layout: Layout) -> None:
-        self.key, self.layout = key, layout
-        self.node, self.checkpoints, self.status = "no node yet", 0, -1
+    def __init__(self, key: str, layout: Layout, kept: KeptSeeds) -> None:
+        self.key, self.layout, self.kept = key, layout, kept
+        self.node, self.news, self.status = "no node yet", 0, -1
         self.outputs: Mapping[str, bytes] = {}
 
     def run(self, ray: Any, task: Any) -> str:
@@ -139,8 +153,13 @@ class Attempt:
             print(values[0], flush=True)
         elif kind == "checkpoint":
             name, content = values
-            write(self.layout.home / name, content)
-            self.checkpoints += 1
+            with atomic_path(self.layout.home / name) as temporary:
+                temporary.write_bytes(content)
+            self.news += 1
+        elif kind == "seed":
+            name, files = values
+            write_folder(self.kept.folder / name, files)
+            self.news += 1
         else:
             self.status, self.outputs = values
 
@@ -151,17 +170,15 @@ def put_in_place(outputs: Mapping[str, bytes], cells: Sequence[Cell], layout: La
     A :class:`StageError` names weights that are not those that the node wrote.
     """
     for cell in cells:
-        weights = within(layout.weights(cell), outputs, layout)
-        for name, expected in json.loads(weights["weights.json"])["sha256"].items():
-            if hashlib.sha256(weights[name]).hexdigest() != expected:
+        training = within(layout.training(cell), outputs, layout)
+        for name, expected in json.loads(training["weights.json"])["sha256"].items():
+            if hashlib.sha256(training[name]).hexdigest() != expected:
                 raise StageError(
                     f"{cell.key}: {name} was damaged on its way from the node; run the same command again."
                 )
-        with atomic_folder(layout.weights(cell)) as folder:
-            for name, content in weights.items():
-                (folder / name).write_bytes(content)
-        for name, content in within(layout.training(cell), outputs, layout).items():
-            write(layout.training(cell) / name, content)
+        write_folder(layout.training(cell), training)
+        clock = layout.training_clock(cell)
+        write_folder(clock, within(clock, outputs, layout))
     for cell in cells:
         shutil.rmtree(layout.checkpoints / cell.key, ignore_errors=True)
 
@@ -172,7 +189,8 @@ def within(folder: Path, outputs: Mapping[str, bytes], layout: Layout) -> dict[s
     return {name.removeprefix(prefix): content for name, content in outputs.items() if name.startswith(prefix)}
 
 
-def write(target: Path, content: bytes) -> None:
-    """Write a file, atomically."""
-    with atomic_path(target) as temporary:
-        temporary.write_bytes(content)
+def write_folder(target: Path, files: Mapping[str, bytes]) -> None:
+    """Write files by their names in a folder, which appears whole or not at all."""
+    with atomic_folder(target) as folder:
+        for name, content in files.items():
+            (folder / name).write_bytes(content)

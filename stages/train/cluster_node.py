@@ -26,28 +26,31 @@ from typing import Any
 POLL_SECONDS = 1.0  # how often checkpoints are looked for
 GRACE_SECONDS = 10.0  # until a training that does not heed its interruption is ended
 HOME = "home"
+SEEDS = ".dvc/cache/seeds"  # where stages.train.seeds keeps them, from the folder of the task
 FOLDER = "RECURNETS_TASK_FOLDER"  # in the environment: what goes when the task is killed
 
 
-def train(
-    files: Mapping[str, bytes], checkpoints: Mapping[str, bytes], key: str, gpu: bool
-) -> Iterator[tuple[Any, ...]]:
-    """Train ``key`` in a temporary folder made of ``files`` and the ``checkpoints`` of an earlier attempt.
+def train(files: Mapping[str, bytes], saved: Mapping[str, bytes], key: str, gpu: bool) -> Iterator[tuple[Any, ...]]:
+    """Train ``key`` in a temporary folder made of ``files`` and what was ``saved`` of earlier attempts.
 
-    Yields ``("node", name)``, then ``("line", text)`` for what the training prints and ``("checkpoint", name, bytes)``
-    for every new one, and in the end ``("ended", status, outputs)``. Names are relative to the home, but for ``files``.
+    Yields ``("node", name)``, then ``("line", text)`` for what the training prints, ``("checkpoint", name, bytes)`` for
+    every new one and ``("seed", name, files)`` for every seed that is finished, and in the end ``("ended", status,
+    outputs)``. Names of checkpoints and outputs are relative to the home, those of seeds to where they are kept.
     """
     import ray
 
     yield "node", f"{socket.gethostname()} (node {ray.get_runtime_context().get_node_id()})"
     with tempfile.TemporaryDirectory(prefix="cell-") as folder:
         home = Path(folder) / HOME
-        for name, content in {**files, **{f"{HOME}/{name}": content for name, content in checkpoints.items()}}.items():
+        for name, content in {**files, **saved}.items():
             path = Path(folder) / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
+        kept = Path(folder) / SEEDS
+        kept.mkdir(parents=True, exist_ok=True)
         seen: dict[Path, tuple[int, int]] = {}
         deque(new_checkpoints(home, seen), maxlen=0)  # those are known where they came from
+        known = set(kept.glob("*/*"))
         process = _start(folder, key, gpu)
         try:
             for line in _lines(process):
@@ -55,6 +58,8 @@ def train(
                     yield "line", line
                 for name, content in new_checkpoints(home, seen):
                     yield "checkpoint", name, content
+                for name, contents in new_seeds(kept, known):
+                    yield "seed", name, contents
             yield "ended", process.wait(), _outputs(home)
         finally:  # the driver was interrupted and cancels the task
             process.kill()
@@ -115,8 +120,16 @@ def new_checkpoints(home: Path, seen: dict[Path, tuple[int, int]]) -> Iterator[t
                 yield path.relative_to(home).as_posix(), content
 
 
+def new_seeds(kept: Path, known: set[Path]) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """The folder of each finished seed that is not ``known``, by its name in ``kept``, and its files."""
+    for folder in set(kept.glob("*/*")) - known:
+        if not folder.name.startswith("."):  # it appears as a whole
+            known.add(folder)
+            yield folder.relative_to(kept).as_posix(), {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
 def _outputs(home: Path) -> dict[str, bytes]:
-    paths = [path for part in ("runs", "results") for path in (home / part).rglob("*") if path.is_file()]
+    paths = [path for path in (home / "results").rglob("*") if path.is_file()]
     return {path.relative_to(home).as_posix(): path.read_bytes() for path in paths}
 
 
@@ -130,11 +143,15 @@ def _end_with_the_task() -> None:
 
 def main() -> None:
     """The training's process: that of :mod:`stages.train`, but for its end when Ray kills the task."""
-    from stages.train.__main__ import main as train
+    from stages.params import load_params
+    from stages.params.command import home_and_key
+    from stages.train.local import run
 
+    layout, key = home_and_key(__doc__)
+    params = load_params(layout.params)
     Thread(target=_end_with_the_task, daemon=True).start()
     try:
-        train()
+        run(params.cells(key), params.compute, layout)
     except (KeyboardInterrupt, BrokenPipeError):  # nobody is left to tidy up
         if folder := os.environ.get(FOLDER):
             shutil.rmtree(folder, ignore_errors=True)

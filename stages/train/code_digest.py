@@ -1,7 +1,4 @@
-"""Which source files decide a cell's numbers, and their common hash.
-
-They are the code that a training stage of dvc.yaml depends on, and no other (a test compares the two).
-"""
+"""The common hash of the source files that decide a cell's numbers: those that dvc.yaml names for its training."""
 
 from __future__ import annotations
 
@@ -10,17 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from models.registry import models
+from stages.core.dependencies import ROOT, code_of, files_in
 from stages.core.files import sha256, sha256_of
-
-ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("models/layers", "stages/cell", "stages/learning", "stages/splits")
 
 
 def code_files(architecture: str) -> Iterator[Path]:
     """The files that decide what training ``architecture`` gives."""
-    yield Path(str(sys.modules[models()[architecture].__module__].__file__)).resolve()
-    for folder in FOLDERS:
-        yield from (ROOT / folder).rglob("*.py")
+    module = sys.modules[models()[architecture].__module__]
+    return files_in(code_of("train-run", module.__name__.rpartition(".")[2]))
 
 
 def code_digest(architecture: str) -> str:

@@ -1,82 +1,52 @@
-"""Training a cell on this machine: every seed of it, from its checkpoint if there is one."""
+"""Training a cell on this machine: the seeds that were not trained before, from their checkpoint if there is one."""
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
-import torch
-from torch import nn
-
-from models.registry import build
 from stages.cell import Cell, Compute
-from stages.core.files import sha256_of, write_json, write_text
+from stages.core.files import sha256_of
 from stages.core.layout import Layout
 from stages.core.progress import Progress
-from stages.learning.assemble import check_cell
-from stages.learning.batches import load_images, steps_per_epoch
+from stages.learning.assemble import builder, test_images, training_images
+from stages.learning.batches import steps_per_epoch
 from stages.learning.device import choose_device, describe, keep_freed_memory
 from stages.learning.engine import History, Hooks, train_together
-from stages.learning.weights import save_weights
-from stages.splits.format import SplitData, read_split
-from stages.train.checkpoint import Checkpoints, DamagedError
-from stages.train.code_digest import code_digest
-from stages.train.meter import Meter, meter
+from stages.learning.weights import weights_of
+from stages.train.checkpoint import Checkpoint, DamagedError
+from stages.train.meter import meter
+from stages.train.outputs import write_outputs
+from stages.train.plan import Plan, plan, trained_before
+from stages.train.seeds import TrainedSeed, kept_seeds
 
 CHECKPOINT_SECONDS = float(os.environ.get("RECURNETS_CHECKPOINT_SECONDS", "30"))
 
 
 def run(cells: Sequence[Cell], compute: Compute, layout: Layout) -> None:
-    """Train every one of ``cells`` on its split and write its outputs.
+    """Train every one of ``cells`` on its split and write its outputs."""
+    for cell in cells:
+        train_cell(cell, compute, layout)
 
-    What is finished keeps its checkpoints until all are, so that an interruption loses none of them.
+
+def train_cell(cell: Cell, compute: Compute, layout: Layout) -> None:
+    """Train the seeds of ``cell`` that were not trained before, and write the outputs of all of them.
+
+    A seed that is finished is kept at once, so that an interruption costs what was trained since the last checkpoint.
     """
-    for checkpoints in [train_cell(cell, compute, layout) for cell in cells]:
-        checkpoints.remove()
-
-
-def train_cell(cell: Cell, compute: Compute, layout: Layout) -> Checkpoints:
-    """Train ``cell`` and write its outputs; gives the checkpoints, to be removed when nothing depends on them."""
-    check_cell(cell)
-    split = read_split(layout.data(cell.dataset))
-    device = choose_device(compute)
-    keep_freed_memory()
-    counters = meter(device)
-    environment = {**describe(device), "precision": compute.precision, "energy": counters.source}
-    identity = {
-        "cell": cell.model_dump(mode="json"),
-        "data_sha256": split.digest,
-        "code_sha256": code_digest(cell.architecture),
-    }
-    fingerprint = sha256_of({**identity, "compute": compute.model_dump(mode="json"), "environment": environment})
-    checkpoints = Checkpoints(layout.checkpoints / cell.key, fingerprint)
-    if checkpoints.stale():
-        print(
-            f"{cell.key}: a checkpoint made with other parameters, data, code or hardware is not used",
-            flush=True,
-        )
-    work = _Work(cell, compute, split, device, checkpoints, counters)
-    history, models = History(), {}
-    for group in grouped(cell.recipe.seeds, compute.seeds_together):
-        for seed, (model, grown) in work.train(group).items():
-            models[seed] = model
-            history.curves += grown.curves
-            history.class_curves += grown.class_curves
-            history.timing += grown.timing
-    save_weights(layout.weights(cell), models)
-    results = layout.training(cell)
-    parameters = sum(p.numel() for p in models[cell.recipe.seeds[0]].parameters())
-    write_json(results / "run.json", {**identity, "parameters": parameters})
-    write_text(results / "curves.csv", _csv(history.curves))
-    write_text(results / "class_curves.csv", _csv(history.class_curves))
-    write_text(results / "timing.csv", _csv([{**row, "joules": row.get("joules", "")} for row in history.timing]))
-    write_json(results / "environment.json", environment)
-    return checkpoints
+    wanted, kept = plan(cell, compute, layout), kept_seeds(layout.home)
+    trained = trained_before(wanted, kept, layout)
+    missing = [seed for seed in cell.recipe.seeds if seed not in trained]
+    training = CellTraining(wanted, layout)
+    for seeds in grouped(missing, compute.seeds_together):
+        checkpoint = training.checkpoint(seeds)
+        for seed, result in training.train(seeds, checkpoint).items():
+            kept.keep(wanted.fingerprints[seed], seed, result)
+            trained[seed] = result
+        checkpoint.remove()
+    write_outputs(layout, wanted, trained)
 
 
 def grouped(seeds: Sequence[int], together: int) -> list[Sequence[int]]:
@@ -84,30 +54,31 @@ def grouped(seeds: Sequence[int], together: int) -> list[Sequence[int]]:
     return [seeds[start : start + together] for start in range(0, len(seeds), together)]
 
 
-class _Work:
-    """What training needs for any seeds of a cell. The test images are brought to the device once."""
+class CellTraining:
+    """What training needs for any seeds of a cell on this machine."""
 
-    def __init__(
-        self,
-        cell: Cell,
-        compute: Compute,
-        split: SplitData,
-        device: torch.device,
-        checkpoints: Checkpoints,
-        counters: Meter,
-    ) -> None:
-        self.cell, self.compute, self.split, self.device = cell, compute, split, device
-        self.checkpoints, self.counters = checkpoints, counters
-        self.test_images = load_images(split.test, cell.transform, device, training=False, noise_seed=0)
-
-    def train(self, seeds: Sequence[int]) -> dict[int, tuple[nn.Module, History]]:
-        """The trained models of ``seeds``, from their checkpoint if there is one."""
-        cell, split = self.cell, self.split
-        images = {
-            seed: load_images(split.train(seed), cell.transform, self.device, training=True, noise_seed=seed)
-            for seed in seeds
+    def __init__(self, wanted: Plan, layout: Layout) -> None:
+        self.plan, self.cell, self.compute = wanted, wanted.cell, wanted.compute
+        self.device = choose_device(self.compute)
+        keep_freed_memory()
+        self.meter = meter(self.device)
+        self.environment = {
+            **describe(self.device),
+            "precision": self.compute.precision,
+            "energy": self.meter.source,
         }
-        resume = self._checkpoint(seeds)
+        self.checkpoints = layout.checkpoints / self.cell.key
+
+    def checkpoint(self, seeds: Sequence[int]) -> Checkpoint:
+        """That of ``seeds``, trained together on this machine."""
+        about = {"seeds": [self.plan.fingerprints[seed] for seed in seeds], "environment": self.environment}
+        return Checkpoint(self.checkpoints, sha256_of(about), seeds)
+
+    def train(self, seeds: Sequence[int], checkpoint: Checkpoint) -> dict[int, TrainedSeed]:
+        """Train ``seeds`` together, from their checkpoint if there is one."""
+        cell, split = self.cell, self.plan.split
+        images = {seed: training_images(cell, split, seed, self.device) for seed in seeds}
+        resume = self._resume(checkpoint)
         epoch, step = (0, 0) if resume is None else (resume["epoch"], resume["step"])
         steps = steps_per_epoch(len(images[seeds[0]]), cell.recipe)
         title = f"{cell.key} seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
@@ -115,34 +86,43 @@ class _Work:
             if resume is not None:
                 within = f" and {step}/{steps} steps" if step else ""
                 progress.say(f"continues after epoch {epoch}/{cell.recipe.epochs}{within}")
-            return train_together(
-                partial(build, cell.architecture, split.pool.channels, len(split.classes), cell.options),
+            trained = train_together(
+                builder(cell, split),
                 images,
-                self.test_images,
+                test_images(cell, split, self.device),
                 cell.recipe,
                 classes=len(split.classes),
                 compute=self.compute,
                 resume=resume,
-                hooks=self._hooks(seeds, progress),
+                hooks=self._hooks(checkpoint, progress),
             )
+        return {
+            seed: TrainedSeed(weights_of(model), history, self.environment)
+            for seed, (model, history) in trained.items()
+        }
 
-    def _checkpoint(self, seeds: Sequence[int]) -> dict[str, Any] | None:
+    def _resume(self, checkpoint: Checkpoint) -> dict[str, Any] | None:
+        if checkpoint.stale():
+            print(
+                f"{self.cell.key}: a checkpoint made with other parameters, data, code or hardware is not used",
+                flush=True,
+            )
         try:
-            return self.checkpoints.load(seeds)
+            return checkpoint.load()
         except DamagedError as error:
             print(f"{self.cell.key}: {error} is damaged and not used; these seeds start anew", flush=True)
             return None
 
-    def _hooks(self, seeds: Sequence[int], progress: Progress) -> Hooks:
+    def _hooks(self, checkpoint: Checkpoint, progress: Progress) -> Hooks:
         saved = time.monotonic()
 
         def save(state: dict[str, Any]) -> None:
             nonlocal saved
-            self.checkpoints.save(seeds, state)
+            checkpoint.save(state)
             saved = time.monotonic()
 
         def after_epoch(histories: Mapping[int, History]) -> None:
-            joules = self.counters.lap()
+            joules = self.meter.lap()
             if joules is not None:
                 for history in histories.values():
                     history.timing[-1]["joules"] = joules / len(histories)
@@ -162,12 +142,3 @@ def _epoch_line(histories: Sequence[History], epochs: int) -> str:
         f"epoch {rows[0]['epoch'] + 1}/{epochs} train loss {loss:.4f} accuracy {trained:.4f}"
         f" test accuracy {tested:.4f} ({seconds:.1f} s)"
     )
-
-
-def _csv(rows: Sequence[Mapping[str, float | str]]) -> str:
-    """Numbers as Python prints them: the shortest text that reads back as the same float."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

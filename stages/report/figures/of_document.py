@@ -97,7 +97,5 @@ class Drawer:
 def _curves(result: CellResult) -> str:
     """Where a run's curves lie, from the home; the depths of a grid, which share a chart, as one pattern."""
     cell = result.cell
-    if cell.study is not None:
-        return f"results/studies/{cell.study}/training/{cell.key}/curves.csv"
-    key = f"{cell.dataset}-{cell.architecture}-*" if "depth" in cell.options else cell.key
-    return f"results/runs/{key}/curves.csv"
+    address = f"{cell.dataset}-{cell.architecture}-*" if "depth" in cell.options else cell.address
+    return f"results/training/{address}/curves.csv"

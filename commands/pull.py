@@ -1,0 +1,68 @@
+"""Bring the published results of a home, and their weights, into this clone.
+
+    python -m commands pull full
+
+fetches every output of HOME/dvc.lock that the repository's own remote (published/) holds, and puts it in its place. It
+needs no server. `dvc repro` then has nothing to train for them. What dvc.lock names and the remote has not is listed:
+data are made again from the official files.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from commands.damage import recorded
+from commands.reproduce.complaints import complaint
+from stages.core.errors import StageError, run_stage
+from stages.core.layout import Layout
+
+REMOTE = "published"
+
+
+def published(home: Path, remote: Path) -> list[Path]:
+    """The outputs of a home's dvc.lock whose objects are in ``remote``, a folder."""
+    return [path for path, md5 in recorded(home / "dvc.lock").items() if (remote / md5[:2] / md5[2:]).is_file()]
+
+
+def pull(home: Path) -> list[Path]:
+    """Fetch and check out what is published of ``home``; gives the outputs.
+
+    A :class:`StageError` if nothing is published, or if a file that is in the way would be lost.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo() as repo:
+            remote = Path(repo.config["remote"][REMOTE]["url"]) / "files" / "md5"
+            outputs = published(home, remote)
+            if not outputs:
+                raise StageError(
+                    f"nothing of {home / 'dvc.lock'} is in {remote}; restore it with `git checkout published`."
+                )
+            repo.pull(targets=[str(path) for path in outputs], remote=REMOTE)
+    except DvcException as error:
+        raise StageError(f"{complaint(error)}.") from None
+    return outputs
+
+
+def without_weights(layout: Layout) -> list[str]:
+    """The results that came without weights, which have to be trained again before they can be evaluated again."""
+    trained = (path.parent for path in layout.trained())
+    return [folder.name for folder in trained if not (folder / "weights.json").is_file()]
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("home", type=Path, help="folder with dvc.lock: full")
+    layout = Layout(parser.parse_args().home)
+    outputs = pull(layout.home)
+    print(f"{len(outputs)} outputs of {layout.home} are in place, {len(layout.trained())} trained cells among them.")
+    if lacking := without_weights(layout):
+        print(f"Published without their weights: {', '.join(lacking)}.")
+
+
+if __name__ == "__main__":
+    run_stage(main)

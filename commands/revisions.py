@@ -1,0 +1,53 @@
+"""Homes of other git revisions: their files from git, their results from DVC's cache."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stages.core.errors import StageError
+
+
+@contextmanager
+def home_of(name: str) -> Iterator[Path]:
+    """A home by its folder, or that of a git revision (REVISION or REVISION:FOLDER) with the results that DVC has of it."""
+    if Path(name).is_dir():
+        yield Path(name)
+        return
+    revision, _, folder = name.partition(":")
+    with unpacked(revision) as root:
+        if not (root / folder / "scores.csv").is_file():
+            raise StageError(f"{name} has no scores.csv; expected one with results, as REVISION or REVISION:full.")
+        check_out(revision, Path(folder) / "results", root / folder)
+        yield root / folder
+
+
+@contextmanager
+def unpacked(revision: str) -> Iterator[Path]:
+    """All files of a git revision of this repository, in a folder that is gone afterwards."""
+    done = subprocess.run(["git", "archive", revision], capture_output=True)
+    if done.returncode:
+        raise StageError(f"{revision} is neither a folder nor a git revision; expected one of them.")
+    with tempfile.TemporaryDirectory() as folder:
+        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+            archive.extractall(folder, filter="data")
+        yield Path(folder)
+
+
+def check_out(revision: str, path: Path, target: Path) -> None:
+    """Put the folder ``path`` of a revision into ``target``, from DVC's cache or remotes; nothing if they lack some."""
+    import logging
+    import shutil
+
+    from dvc.api import DVCFileSystem
+
+    logging.getLogger("dvc").setLevel(logging.CRITICAL)  # what is not at hand is no error here
+    try:
+        DVCFileSystem(rev=revision).get(path.as_posix(), str(target), recursive=True)
+    except (OSError, FileNotFoundError):
+        shutil.rmtree(target / path.name, ignore_errors=True)

@@ -1,0 +1,113 @@
+"""Seeds among the outputs that a cell has already: those in its folders, or those that dvc.lock records.
+
+DVC removes a stage's outputs before it runs its command, but its cache has them, for instance after `dvc pull`.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from stages.cell import Cell
+from stages.core.errors import StageError
+from stages.core.files import read_json, read_yaml
+from stages.core.layout import Layout
+from stages.learning.engine import History
+from stages.learning.weights import load_weights
+from stages.train.seeds import TrainedSeed, dvc_cache
+
+
+class Recorded:
+    """The outputs that a cell has. Use as a context manager; what comes from DVC's cache is looked up once."""
+
+    def __init__(self, cell: Cell, layout: Layout) -> None:
+        self.cell, self.layout = cell, layout
+        self._stack = ExitStack()
+        self._places: list[tuple[Path, Path]] | None = None
+
+    def __enter__(self) -> Recorded:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def find(self, name: str, seed: int) -> TrainedSeed | None:
+        """The seed whose fingerprint is ``name``, or None. What is damaged is passed over."""
+        if self._places is None:
+            self._places = list(self._look())
+        for training, clock in self._places:
+            with suppress(StageError, OSError, KeyError, ValueError):
+                if read_json(training / "run.json")["seeds"].get(str(seed)) == name:
+                    return _read(training, clock, seed)
+        return None
+
+    def _look(self) -> Iterator[tuple[Path, Path]]:
+        """Pairs of a folder with training outputs, and one with their clocks."""
+        outputs = self.layout.training(self.cell), self.layout.training_clock(self.cell)
+        yield outputs
+        cache, lock = dvc_cache(self.layout.home), self.layout.home / "dvc.lock"
+        if cache is not None and lock.is_file():
+            recorded = _recorded(lock)
+            copy = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
+            found = [_copy(folder, self.layout, recorded, cache, copy / str(n)) for n, folder in enumerate(outputs)]
+            if all(found):
+                yield copy / "0", copy / "1"
+
+
+def _recorded(lock: Path) -> dict[str, str]:
+    """The MD5 of each output in a dvc.lock by its path; none if it cannot be read, which DVC will say."""
+    try:
+        stages = read_yaml(lock)["stages"].values()
+        return {out["path"]: out["md5"] for stage in stages for out in stage.get("outs", ())}
+    except (StageError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _copy(folder: Path, layout: Layout, recorded: dict[str, str], cache: Path, target: Path) -> bool:
+    """Copy what DVC's cache has of ``folder``, which lies in a recorded output; whether there was anything."""
+    path = folder.relative_to(layout.home)
+    for output in (path, path.parent):  # of a study, the folder of a cell lies in the output
+        if (md5 := recorded.get(output.as_posix())) is None:
+            continue
+        listed = _object(cache, md5)
+        if not listed.is_file():
+            return False
+        inside = path.relative_to(output)
+        for entry in json.loads(listed.read_text(encoding="utf-8")):
+            name, stored = Path(entry["relpath"]), _object(cache, entry["md5"])
+            if name.is_relative_to(inside) and stored.is_file():
+                copied = target / name.relative_to(inside)
+                copied.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(stored, copied)
+        return target.is_dir()
+    return False
+
+
+def _object(cache: Path, md5: str) -> Path:
+    return cache / "files" / "md5" / md5[:2] / md5[2:]
+
+
+def _read(training: Path, clock: Path, seed: int) -> TrainedSeed:
+    machines = read_json(clock / "environment.json")["seeds"]
+    history = History(
+        curves=_rows(training / "curves.csv", seed),
+        class_curves=_rows(training / "class_curves.csv", seed),
+        timing=_rows(clock / "timing.csv", seed),
+    )
+    return TrainedSeed(load_weights(training, seed), history, machines[str(seed)])
+
+
+def _rows(path: Path, seed: int) -> list[dict[str, float]]:
+    """The rows of a seed as they were before they were written; what is empty is left out."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["seed"] == str(seed)]
+    return [{name: _number(text) for name, text in row.items() if text} for row in rows]
+
+
+def _number(text: str) -> float:
+    return int(text) if text.lstrip("-").isdigit() else float(text)
