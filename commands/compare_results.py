@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -31,6 +30,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from commands.git import archived
 from stages.core.errors import StageError, run_stage
 from stages.core.files import read_json
 from stages.core.tables import read_rows
@@ -167,11 +167,10 @@ def home_of(name: str) -> Iterator[Path]:
 @contextmanager
 def unpacked(revision: str) -> Iterator[Path]:
     """All files of a git revision of this repository, in a folder that is gone afterwards."""
-    done = subprocess.run(["git", "archive", revision], capture_output=True)
-    if done.returncode:
+    if (packed := archived(revision)) is None:
         raise StageError(f"{revision} is neither a folder nor a git revision; expected one of them.")
     with tempfile.TemporaryDirectory() as folder:
-        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
             archive.extractall(folder, filter="data")
         yield Path(folder)
 
