@@ -15,6 +15,7 @@ from stages.core.errors import StageError, run_stage
 # In the order in which one comes to need them; a name is that of the module, with dashes.
 COMMANDS = (
     "reproduce", "summary", "audit", "rerun", "compare-results", "pull-request", "spotcheck", "adopt", "add-imagenet",
+    "merge-lock",
 )  # fmt: skip
 
 
