@@ -1,38 +1,39 @@
-# make reproduce   the default pipeline, then a summary and where the report lies; JOBS=4: four stages side by side
-# make test        lint, types and the whole test suite
-# make check       is dvc.lock current, and does running the default pipeline again give the committed results?
-# make benchmark   training speed beside a naive loop and the processor's limit, with one and with two threads
-# make lock        resolve requirements.lock anew from pyproject.toml
-
 SHELL := /bin/bash
 PYTHON ?= python3
 JOBS ?= 1
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: reproduce test lint check benchmark lock environment
-reproduce: environment
+.PHONY: reproduce test lint check benchmark environment lock help
+
+# The first target is what plain `make` makes. `make help` prints what stands behind every ##.
+reproduce: environment ## the default pipeline, then a summary and where the report lies; JOBS=4: four stages side by side
 	$(if $(filter-out 1,$(JOBS)),python -m commands reproduce . --jobs $(JOBS),dvc repro)
 	@python -m commands summary .
 
-test: lint
+test: lint ## lint, types and the whole test suite
 	python -m pytest
 
-lint: environment
+lint: environment ## ruff, mypy and the schema of the workflows
 	ruff check .
 	ruff format --check .
 	mypy
 	check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 # Runs in a copy, so that nothing here changes; KEEP=folder leaves the copy there.
-check: environment
+check: environment ## is dvc.lock current, and does running the pipeline again, in a copy, give the committed results?
 	python -m commands audit . full
 	python -m commands rerun $(if $(KEEP),--keep "$(KEEP)")
 
-benchmark: environment
+benchmark: environment ## training speed beside a naive loop and the processor's limit, with one and with two threads
 	python -m benchmarks.throughput --device cpu --threads 1 2
 
-environment: .venv/complete
+# Also tells git how to merge what is made by running stages (.gitattributes), if this is a clone.
+environment: .venv/complete ## .venv with all that the targets need; PYTHON=python3.12: from that interpreter
+	@if up=$$(git rev-parse --show-cdup 2>/dev/null) && [ -z "$$up" ]; then \
+		git config merge.dvc-lock.driver "$(BIN)/python -m commands merge-lock %O %A %B %P"; \
+		git config merge.made-anew.driver "echo %P: kept as on this branch, made anew by dvc repro >&2"; \
+	fi
 
 # uv reads none of pip's configuration, so what a user has set there (a folder of wheels, an index) is passed on.
 .venv/complete: pyproject.toml requirements.lock
@@ -51,8 +52,11 @@ environment: .venv/complete
 # a folder of wheels may serve it.
 TORCH_CPU_SHA256 := 6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b
 
-lock: environment
+lock: environment ## resolve requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-annotate --no-emit-index-url \
 		--custom-compile-command "make lock" --extra test --extra ray pyproject.toml --output-file requirements.lock
 	awk '{ print } /^torch==/ { print "    --hash=sha256:$(TORCH_CPU_SHA256) \\" }' requirements.lock > requirements.lock.new
 	mv requirements.lock.new requirements.lock
+
+help: ## these lines
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import subprocess
 import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import yaml
 
+from commands.git import archived, last_change
 from stages.core.errors import StageError
 
 Files = dict[str, str]  # MD5 of each file by its path relative to an output, "." for an output that is a file
@@ -114,8 +114,7 @@ def _lists(path: Path, expected: str, cache: Path, lock: Path) -> Iterator[tuple
         files = {str(entry["relpath"]): str(entry["md5"]) for entry in listed} or {".": expected}
         stored = all(_is_whole(md5, cache) for md5 in files.values())
         yield files, f"restore it with `rm -r {path} && dvc checkout {path}`" if stored else _made_again(path, lock)
-    revision = _git("log", "-1", "--format=%h", "--", str(lock)).decode().strip()
-    if revision and (packed := _git("archive", revision, "--", str(path))):
+    if (revision := last_change(lock)) and (packed := archived(revision, path)):
         yield _unpacked(packed, path), f"restore it with `git checkout {revision} -- {path}`"
 
 
@@ -136,11 +135,6 @@ def _unpacked(packed: bytes, path: Path) -> Files:
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
         content = {m.name: archive.extractfile(m) for m in archive.getmembers() if m.isfile()}
         return {Path(n).relative_to(path).as_posix(): _md5(file.read()) for n, file in content.items() if file}
-
-
-def _git(*command: str) -> bytes:
-    """What git prints; nothing where it has no answer."""
-    return subprocess.run(["git", *command], capture_output=True).stdout
 
 
 def _digest(files: Files) -> str:

@@ -38,9 +38,7 @@ def pull(home: Path) -> list[Path]:
             remote = Path(repo.config["remote"][REMOTE]["url"]) / "files" / "md5"
             outputs = published(home, remote)
             if not outputs:
-                raise StageError(
-                    f"nothing of {home / 'dvc.lock'} is in {remote}; restore it with `git checkout published`."
-                )
+                raise StageError(f"nothing of {home / 'dvc.lock'} is in {remote}; restore it with `git checkout`.")
             repo.pull(targets=[str(path) for path in outputs], remote=REMOTE)
     except DvcException as error:
         raise StageError(f"{complaint(error)}.") from None

@@ -10,13 +10,13 @@ accuracy moved, and the verdicts on published numbers with those that changed. `
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from commands.git import short_hash
 from commands.revisions import unpacked
 from stages.compare.scale import FULL, REDUCED
 from stages.compare.verdicts import VERDICTS
@@ -161,12 +161,9 @@ def comment(base: str, head: str, checked: str | None) -> str:
 
 def short(revision: str) -> str:
     """A revision's short hash; a :class:`StageError` if there is no such revision here."""
-    done = subprocess.run(
-        ["git", "rev-parse", "--short", "--verify", f"{revision}^{{commit}}"], capture_output=True, text=True
-    )
-    if done.returncode:
+    if (found := short_hash(revision)) is None:
         raise StageError(f"{revision} is no revision of this clone; expected one (a shallow clone has only its last).")
-    return done.stdout.strip()
+    return found
 
 
 def main() -> None:

@@ -20,24 +20,16 @@ import subprocess
 from pathlib import Path
 
 from commands.compare_results import Tolerance, files, report
+from commands.git import git, snapshot
 from commands.revisions import unpacked
 from stages.core.errors import StageError, run_stage
-
-
-def snapshot() -> str:
-    """A git revision of the tracked files as they are now: HEAD, or a commit of no branch where they were changed."""
-    author = ["-c", "user.name=rerun", "-c", "user.email=rerun@localhost"]
-    done = subprocess.run(["git", *author, "stash", "create"], capture_output=True, text=True)
-    if done.returncode:
-        raise StageError(f"git cannot tell what is committed here ({done.stderr.strip()}); run this in a clone.")
-    return done.stdout.strip() or "HEAD"
 
 
 def rerun(copy: Path) -> None:
     """Every stage of the pipeline in ``copy``, an unpacked revision; a :class:`StageError` if one of them fails."""
     for name in ("headline.json", "scores.csv"):
         (copy / name).unlink(missing_ok=True)
-    subprocess.run(["git", "init", "--quiet"], cwd=copy, check=True)
+    git("init", "--quiet", folder=copy).check_returncode()
     # DVC keeps notes on every repository outside of it; those on this one shall go with it.
     environment = os.environ | {"DVC_SITE_CACHE_DIR": str(copy / ".dvc" / "tmp" / "site")}
     if subprocess.run(["dvc", "repro", "--force"], cwd=copy, env=environment).returncode:

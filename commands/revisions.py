@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import io
-import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from commands.git import archived
 from stages.core.errors import StageError
 
 
 @contextmanager
 def home_of(name: str) -> Iterator[Path]:
-    """A home by its folder, or that of a git revision (REVISION or REVISION:FOLDER) with the results that DVC has of it."""
+    """A home by its folder, or that of a revision (REVISION or REVISION:FOLDER) with the results that DVC has of it."""
     if Path(name).is_dir():
         yield Path(name)
         return
@@ -30,11 +30,10 @@ def home_of(name: str) -> Iterator[Path]:
 @contextmanager
 def unpacked(revision: str) -> Iterator[Path]:
     """All files of a git revision of this repository, in a folder that is gone afterwards."""
-    done = subprocess.run(["git", "archive", revision], capture_output=True)
-    if done.returncode:
+    if (packed := archived(revision)) is None:
         raise StageError(f"{revision} is neither a folder nor a git revision; expected one of them.")
     with tempfile.TemporaryDirectory() as folder:
-        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
             archive.extractall(folder, filter="data")
         yield Path(folder)
 

@@ -1,3 +1,5 @@
+"""What comparing writes: the tables of every document, the summary, the headline; and what it refuses."""
+
 import csv
 import json
 from collections.abc import Callable

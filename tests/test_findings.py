@@ -1,3 +1,5 @@
+"""Contradictions inside a document: each rule on cases made by hand, and on the documents themselves."""
+
 from collections.abc import Mapping, Sequence
 from functools import cache
 

@@ -1,3 +1,5 @@
+"""The schema of papers/, and what makes a run a full one."""
+
 from pathlib import Path
 
 import pytest

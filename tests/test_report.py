@@ -1,3 +1,5 @@
+"""The report: a valid page that needs nothing beside it, and what it has to show."""
+
 import json
 import re
 import shutil
