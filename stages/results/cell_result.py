@@ -25,6 +25,7 @@ CURVE_COLUMNS = (
 CLASS_CURVE_COLUMNS = ("seed", "epoch", "label", "train_recall", "test_recall")
 TIMING_COLUMNS = ("seed", "epoch", "train_seconds", "test_seconds")
 PER_CLASS_COLUMNS = ("seed", "label", "support", "precision", "recall", "f1")
+RELIABILITY_COLUMNS = ("seed", "bin", "low", "high", "images", "confidence", "accuracy")
 COMPOSITION_COLUMNS = ("part", "label", "class", "images", "clean", "noisy", "official")
 
 

@@ -16,13 +16,13 @@ from stages.core.errors import StageError
 from stages.core.files import read_json
 from stages.core.layout import Layout
 from stages.core.tables import REMAKE, numeric, read_csv
-from stages.evaluate.calibration import RELIABILITY_COLUMNS
 from stages.params import Params
 from stages.results.cell_result import (
     CLASS_CURVE_COLUMNS,
     COMPOSITION_COLUMNS,
     CURVE_COLUMNS,
     PER_CLASS_COLUMNS,
+    RELIABILITY_COLUMNS,
     TIMING_COLUMNS,
     CellResult,
 )
@@ -114,7 +114,7 @@ def _read_cell(layout: Layout, run: Run, cell: Cell) -> CellResult:
         curves=_complete(trained / "curves.csv", CURVE_COLUMNS, seeds, epochs),
         class_curves=_complete(trained / "class_curves.csv", CLASS_CURVE_COLUMNS, seeds, epochs, labels),
         timing=_complete(trained / "timing.csv", TIMING_COLUMNS, seeds, epochs),
-        reliability=_numbers(evaluated / "calibration.csv", ("seed", *RELIABILITY_COLUMNS)),
+        reliability=_numbers(evaluated / "calibration.csv", RELIABILITY_COLUMNS),
         per_class=_numbers(evaluated / "per_class.csv", PER_CLASS_COLUMNS),
         iterations=_iterated(evaluated / "iterations.csv"),
         latency=_parse(Latency, evaluated / "latency.json"),

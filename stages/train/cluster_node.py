@@ -130,11 +130,12 @@ def _end_with_the_task() -> None:
 
 def main() -> None:
     """The training's process: that of :mod:`stages.train`, but for its end when Ray kills the task."""
-    from stages.train.__main__ import main as train
+    from stages.params.command import cell_command
+    from stages.train.local import run
 
     Thread(target=_end_with_the_task, daemon=True).start()
     try:
-        train()
+        cell_command(__doc__, run)
     except (KeyboardInterrupt, BrokenPipeError):  # nobody is left to tidy up
         if folder := os.environ.get(FOLDER):
             shutil.rmtree(folder, ignore_errors=True)
