@@ -18,10 +18,12 @@ reproduce: environment
 test: lint
 	python -m pytest
 
+# lint-imports cannot be told to be quiet: what it says is shown where a contract is broken.
 lint: environment
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports --no-cache --no-logo > /dev/null || lint-imports --no-cache --no-logo
 	check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 # Runs in a copy, so that nothing here changes; KEEP=folder leaves the copy there.
