@@ -14,10 +14,12 @@ reproduce: environment ## the default pipeline, then a summary and where the rep
 test: lint ## lint, types and the whole test suite
 	python -m pytest
 
-lint: environment ## ruff, mypy and the schema of the workflows
+# lint-imports cannot be told to be quiet: what it says is shown where a contract is broken.
+lint: environment ## ruff, mypy, the contracts on imports and the schema of the workflows
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports --no-cache --no-logo > /dev/null || lint-imports --no-cache --no-logo
 	check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 # Runs in a copy, so that nothing here changes; KEEP=folder leaves the copy there.

@@ -11,6 +11,7 @@ from sklearn.metrics import brier_score_loss, log_loss
 from torch import Tensor
 
 from stages.evaluate.calibration import BINS, RELIABILITY_COLUMNS, calibration, reliability
+from stages.results import cell_result
 from stages.splits.streams import numpy_stream
 
 
@@ -85,6 +86,10 @@ def test_the_reliability_diagram_holds_every_image_once() -> None:
     assert right == pytest.approx(int((logits.argmax(dim=1) == labels).sum()), abs=1e-9)
     weighted = sum(row["images"] / 500 * abs(row["accuracy"] - row["confidence"]) for row in rows)
     assert found.ece == pytest.approx(weighted, abs=1e-12)
+
+
+def test_the_reliability_diagram_is_written_with_the_columns_that_are_read() -> None:
+    assert ("seed", *RELIABILITY_COLUMNS) == cell_result.RELIABILITY_COLUMNS
 
 
 @pytest.mark.parametrize("edge", range(1, BINS + 1))

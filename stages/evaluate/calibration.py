@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:  # importing it takes more than a second, which those who read results need not pay
-    from torch import Tensor
+from torch import Tensor
 
 BINS = 15
 RELIABILITY_COLUMNS = ("bin", "low", "high", "images", "confidence", "accuracy")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from stages.compare.class_scores import by_class
 from stages.core.layout import Layout
 from stages.core.tables import Row, read_csv, read_rows
 from stages.documents.paper import Paper
@@ -75,8 +76,7 @@ def run_views(paper: Paper, results: Results, layout: Layout) -> list[RunView]:
 
 
 def _run_view(paper: Paper, result: CellResult, layout: Layout) -> RunView:
-    cell, means = result.cell, result.per_class()
-    few = len(means) <= MOST_CLASSES
+    cell, few = result.cell, result.metrics.classes <= MOST_CLASSES
     stage = cell.stage("evaluate")
     sections = {"evaluate": f"recurnets, data.{cell.dataset}", "evaluate-run": "runs", "evaluate-study": "studies"}
     section = sections[stage.partition("@")[0]]
@@ -89,10 +89,16 @@ def _run_view(paper: Paper, result: CellResult, layout: Layout) -> RunView:
         params=params,
         classes=result.class_names(),
         confusion=result.confusion().tolist() if few else None,
-        per_class=[{str(name): float(value) for name, value in row.items()} for _, row in means.iterrows()]
-        if few
-        else [],
+        per_class=_per_class(result) if few else [],
     )
+
+
+def _per_class(result: CellResult) -> list[dict[str, float]]:
+    """Test images of every label, and its scores, means over the seeds."""
+    confusions = result.confusions()
+    scores = {name: by_class(confusions, name).mean(axis=0) for name in ("precision", "recall", "f1")}
+    columns = {"support": confusions[0].sum(axis=1), **scores}
+    return [{name: float(values[label]) for name, values in columns.items()} for label in range(result.metrics.classes)]
 
 
 def maps(paper: Paper, layout: Layout) -> list[MapsView]:

@@ -11,7 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stages.cell import Cell
-from stages.learning.metrics import per_class
 from stages.results.records import Environment, Latency, Metrics, Run
 
 SCORES = (
@@ -117,13 +116,18 @@ class CellResult:
         measured = self.timing.get("joules", pd.Series([np.nan]))
         return None if measured.isna().any() else float(measured.sum())
 
+    def confusions(self) -> NDArray[np.int64]:
+        """Test images by true and predicted label, shape (seeds, classes, classes)."""
+        classes, true = self.metrics.classes, self.predicted["true"].to_numpy()
+        counts = [
+            np.bincount(true * classes + self.predicted[f"seed-{seed}"].to_numpy(), minlength=classes * classes)
+            for seed in self.cell.recipe.seeds
+        ]
+        return np.stack(counts).reshape(-1, classes, classes)
+
     def confusion(self) -> NDArray[np.int64]:
         """Test images by true and predicted label, shape (classes, classes), all seeds together."""
-        classes = self.metrics.classes
-        true = self.predicted["true"].to_numpy()
-        pairs = [true * classes + self.predicted[f"seed-{seed}"].to_numpy() for seed in self.cell.recipe.seeds]
-        counts = np.bincount(np.concatenate(pairs), minlength=classes * classes)
-        return counts.reshape(classes, classes)
+        return self.confusions().sum(axis=0)
 
     def class_names(self) -> list[str]:
         """The names of the labels 0, 1, 2, ...; the labels themselves where the split is not tabulated."""
@@ -133,16 +137,6 @@ class CellResult:
             else dict(zip(self.composition["label"], self.composition["class"], strict=True))
         )
         return [str(names.get(label, label)) for label in range(self.metrics.classes)]
-
-    def per_class(self) -> pd.DataFrame:
-        """Test images of every label (the index) and its precision, recall and F1, means over the seeds."""
-        classes, true = self.metrics.classes, self.predicted["true"].to_numpy()
-        tables = []
-        for seed in self.cell.recipe.seeds:
-            counts = np.bincount(true * classes + self.predicted[f"seed-{seed}"].to_numpy(), minlength=classes**2)
-            confusion = counts.reshape(classes, classes)
-            tables.append(pd.DataFrame({"support": confusion.sum(axis=1), **per_class(confusion)}))
-        return pd.concat(tables).groupby(level=0).mean().rename_axis("label")
 
     def throughput(self) -> dict[str, float | None]:
         """Images per second in training and in testing, over all epochs; None where the split is not tabulated."""
