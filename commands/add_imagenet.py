@@ -1,6 +1,6 @@
 """Add the ImageNet runs of cnn-gru to a home, once their data are there.
 
-    python -m commands add_imagenet HOME FOLDER
+    python -m commands add-imagenet HOME FOLDER
 
 FOLDER is ILSVRC2012 as train/<class>/*.JPEG and val/<class>/*.JPEG. Puts the entries of HOME/imagenet.yaml into
 HOME/params.yaml, with `data.imagenet.folder` pointing at FOLDER; everything else there, comments included, stays as it

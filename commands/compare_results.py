@@ -1,7 +1,7 @@
-"""Are two sets of results the same? Compares what lies in the results of two homes, and prints what moved.
+"""Are two sets of results the same? Prints what moved.
 
-    python -m commands compare_results A B --exact
-    python -m commands compare_results HEAD .
+    python -m commands compare-results A B --exact
+    python -m commands compare-results HEAD .
 
 A and B are homes (folders with results/), or git revisions of this repository (REVISION, or REVISION:full for a home in
 it), whose committed results are taken. With ``--exact`` every result file must be the same byte for byte, as it is on

@@ -1,7 +1,7 @@
 """What a branch does to the numbers, as Markdown: the comment on its pull request.
 
-    python -m commands pull_request BASE
-    python -m commands pull_request BASE HEAD --check CHECK.txt
+    python -m commands pull-request BASE
+    python -m commands pull-request BASE HEAD --check CHECK.txt
 
 BASE and HEAD (default: HEAD) are git revisions. Prints the headline's ``dvc metrics diff``, the runs whose test
 accuracy moved, and the verdicts on published numbers with those that changed. ``--check``: what `make check` printed.
