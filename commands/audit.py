@@ -1,4 +1,4 @@
-"""Is what is committed whole, and does it belong to the code, the parameters and the data that are committed with it?
+"""Is what is committed whole, and made by the code, the parameters and the data committed with it?
 
     python -m commands audit . full
 

@@ -1,4 +1,4 @@
-"""Do results of earlier code come out of this code? Trains their first epochs again and compares.
+"""Train the first epochs of results of earlier code again: does this code give the same?
 
     python -m commands spotcheck full lstm --epochs 2
 
