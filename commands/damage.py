@@ -14,10 +14,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from commands.git import archived, last_change
 from stages.core.errors import StageError
+from stages.core.files import read_yaml
 
 Files = dict[str, str]  # MD5 of each file by its path relative to an output, "." for an output that is a file
 NONE = "none"
@@ -78,10 +77,10 @@ def recorded(lock: Path) -> dict[Path, str]:
     if not lock.is_file():
         return {}
     try:
-        stages = yaml.load(lock.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-        outputs = [output for stage in stages["stages"].values() for output in stage.get("outs", ())]
+        stages = read_yaml(lock)["stages"].values()
+        outputs = [output for stage in stages for output in stage.get("outs", ())]
         return {lock.parent / str(output["path"]): str(output["md5"]) for output in outputs}
-    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError):
+    except (StageError, LookupError, TypeError, AttributeError):
         raise StageError(f"{lock} is damaged; restore it with `git checkout {lock}`.") from None
 
 

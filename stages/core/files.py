@@ -83,12 +83,13 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def read_yaml(path: Path) -> dict[Any, Any]:
     """Read a YAML mapping of plain values; a :class:`StageError` names what is wrong; numbers must be finite."""
-    import yaml
+    from ruamel.yaml import YAML  # DVC's reader: YAML 1.2, in which 1e-7 is a number
+    from ruamel.yaml.error import YAMLError
 
-    # Beside its own errors, what PyYAML raises for a value that is not what its tag or form says.
-    errors = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, OverflowError, RecursionError)
+    # Beside its own errors, what it raises for a value that is not what its tag or form says.
+    errors = (YAMLError, ValueError, LookupError, AttributeError, TypeError, OverflowError, RecursionError)
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
         odd = next(((key, number) for key, number in _numbers(tree) if not math.isfinite(number)), None)
     except FileNotFoundError:
         raise StageError(f"{path} is missing; restore it with `git checkout {path}`.") from None
