@@ -12,7 +12,7 @@ from stages.compare.verdicts import (
     INCONCLUSIVE,
     MATCH,
     WORSE,
-    Measured,
+    Interval,
     Target,
     binomial,
     judge,
@@ -28,8 +28,8 @@ from stages.splits.streams import numpy_stream
 AIM = Target(0.90, 0.90, "printed")
 
 
-def measured(low: float, high: float) -> Measured:
-    return Measured((low + high) / 2, low, high, 3, "seeds")
+def interval(low: float, high: float) -> Interval:
+    return Interval((low + high) / 2, low, high, 3, "seeds")
 
 
 @pytest.mark.parametrize(
@@ -45,19 +45,19 @@ def measured(low: float, high: float) -> Measured:
     ],
 )
 def test_a_verdict_needs_the_whole_interval_on_one_side_of_the_margin(low: float, high: float, verdict: str) -> None:
-    assert judge(measured(low, high), AIM, 0.02, "higher") == verdict
+    assert judge(interval(low, high), AIM, 0.02, "higher") == verdict
 
 
 def test_lower_is_better_for_errors_and_nothing_is_for_counts() -> None:
-    assert judge(measured(0.921, 0.93), AIM, 0.02, "lower") == WORSE
-    assert judge(measured(0.86, 0.879), AIM, 0.02, "lower") == BETTER
-    assert judge(measured(0.921, 0.93), AIM, 0.02, "equal") == WORSE
-    assert judge(measured(0.86, 0.879), AIM, 0.02, "equal") == WORSE
-    assert judge(measured(0.90, 0.90), AIM, 0.0, "equal") == MATCH
+    assert judge(interval(0.921, 0.93), AIM, 0.02, "lower") == WORSE
+    assert judge(interval(0.86, 0.879), AIM, 0.02, "lower") == BETTER
+    assert judge(interval(0.921, 0.93), AIM, 0.02, "equal") == WORSE
+    assert judge(interval(0.86, 0.879), AIM, 0.02, "equal") == WORSE
+    assert judge(interval(0.90, 0.90), AIM, 0.0, "equal") == MATCH
 
 
 def test_without_an_interval_nothing_is_decided() -> None:
-    assert judge(Measured(0.9, None, None, 1, ""), AIM, 0.02, "higher") == INCONCLUSIVE
+    assert judge(Interval(0.9, None, None, 1, ""), AIM, 0.02, "higher") == INCONCLUSIVE
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,13 @@ from itertools import combinations
 
 import numpy as np
 
+from stages.compare.columns import TableRow
 from stages.compare.intervals import (
+    ALPHA,
+    EQUIVALENCE,
     Estimate,
     PerSeed,
+    accuracy_of,
     contrast,
     equality,
     estimate,
@@ -20,13 +24,12 @@ from stages.compare.intervals import (
     paired_difference,
 )
 from stages.compare.scale import FULL, NOT_RUN
-from stages.compare.side_by_side import Beside, Row
+from stages.compare.side_by_side import Beside
 from stages.documents.exhibits import Statement
 from stages.results.cell_result import CellResult
 
 HOLDS, CONTRADICTED, UNDECIDED, SEEN, NOT_SEEN = "holds", "contradicted", "undecided", "seen", "not seen"
 OUTCOMES = (HOLDS, SEEN, CONTRADICTED, NOT_SEEN, UNDECIDED, NOT_RUN)
-LEVEL = 0.05  # of a family of tests together
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Tested:
     within: bool | None = None
 
 
-def statement_rows(beside: Beside) -> list[Row]:
+def statement_rows(beside: Beside) -> list[TableRow]:
     """The claims in words; columns :data:`STATEMENT_COLUMNS`."""
     tested = [_test(beside, statement) for statement in beside.paper.statements]
     families: dict[str, list[int]] = {}
@@ -59,9 +62,9 @@ def statement_rows(beside: Beside) -> list[Row]:
     return [_row(each, adjusted.get(number)) for number, each in enumerate(tested)]
 
 
-def _row(tested: Tested, p_holm: float | None) -> Row:
+def _row(tested: Tested, p_holm: float | None) -> TableRow:
     statement, found = tested.statement, tested.found
-    row: Row = {**statement.model_dump(), "scale": tested.scale}
+    row: TableRow = {**statement.model_dump(), "scale": tested.scale}
     row["labels"] = None if statement.labels is None else " ".join(map(str, statement.labels))
     if found is None:
         return row | {"outcome": UNDECIDED if tested.scale == FULL else tested.scale}
@@ -81,12 +84,12 @@ def _row(tested: Tested, p_holm: float | None) -> Row:
 def outcome(found: Estimate, claimed: str, p_holm: float | None, within: bool | None = None) -> str:
     """What a difference says of a claim. Without a test, as of epochs with one seed, only whether it was seen."""
     if claimed == "equal":
-        differ = p_holm is not None and p_holm < LEVEL
+        differ = p_holm is not None and p_holm < ALPHA
         return HOLDS if within else CONTRADICTED if differ and within is False else UNDECIDED
     as_claimed = found.mean > 0 if claimed == "greater" else found.mean < 0
     if p_holm is None:
         return SEEN if as_claimed else NOT_SEEN
-    return UNDECIDED if p_holm >= LEVEL else HOLDS if as_claimed else CONTRADICTED
+    return UNDECIDED if p_holm >= ALPHA else HOLDS if as_claimed else CONTRADICTED
 
 
 def _test(beside: Beside, statement: Statement) -> Tested:
@@ -113,11 +116,6 @@ def _runs(beside: Beside, pattern: str) -> list[str]:
     """The document's runs that are meant, and those of a study of ours; the pattern itself where there is none."""
     named = [run for run in beside.paper.matching(pattern) if "*" not in run]
     return named or [run for run in beside.ours if fnmatchcase(run, pattern)] or [pattern]
-
-
-def accuracy_of(right: PerSeed) -> float:
-    """Mean over the seeds; 0..1."""
-    return sum(float(images.mean()) for images in right.values()) / len(right)
 
 
 def _shared(sides: Sequence[PerSeed]) -> list[PerSeed]:
@@ -159,7 +157,7 @@ def _spread(sides: Sequence[PerSeed], margin: float) -> tuple[float, float, Esti
     accuracies = [accuracy_of(side) for side in sides]
     apart = max(accuracies) - min(accuracies)
     found = Estimate(apart, None, None, len(sides[0]), equality(sides))
-    pairs = [paired_difference(one, other, 1 - 2 * LEVEL) for one, other in combinations(sides, 2)]
+    pairs = [paired_difference(one, other, EQUIVALENCE) for one, other in combinations(sides, 2)]
     close = all(low is not None and high is not None and -margin <= low <= high <= margin
                 for low, high in ((pair.low, pair.high) for pair in pairs))  # fmt: skip
     return max(accuracies), min(accuracies), found, True if close else False if apart > margin else None

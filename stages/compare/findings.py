@@ -7,16 +7,17 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from stages.compare.columns import TableRow
 from stages.compare.contradictions import found
 from stages.compare.scale import FULL
-from stages.compare.side_by_side import Beside, Row
+from stages.compare.side_by_side import Beside
 from stages.documents.paper import Paper
 from stages.splits.facts import OFFICIAL
 
 SHOWN = 6  # claims of a finding whose replay is told
 
 
-def finding_rows(beside: Beside, author_log: pd.DataFrame, sizes: Sequence[Row]) -> list[Row]:
+def finding_rows(beside: Beside, author_log: pd.DataFrame, sizes: Sequence[TableRow]) -> list[TableRow]:
     """What the rules of :mod:`stages.compare.contradictions` find, then what reading found."""
     paper = beside.paper
     by_rule = found(
@@ -28,7 +29,7 @@ def finding_rows(beside: Beside, author_log: pd.DataFrame, sizes: Sequence[Row])
         supports(beside),
         parameters(beside, sizes),
     )
-    rows: list[Row] = [
+    rows: list[TableRow] = [
         {
             "rule": finding.rule,
             "where": finding.where,
@@ -38,7 +39,7 @@ def finding_rows(beside: Beside, author_log: pd.DataFrame, sizes: Sequence[Row])
         }
         for finding in by_rule
     ]
-    read: list[Row] = [{"rule": "", "where": item.where, "finding": item.finding} for item in paper.findings]
+    read: list[TableRow] = [{"rule": "", "where": item.where, "finding": item.finding} for item in paper.findings]
     return [*rows, *read]
 
 
@@ -73,7 +74,7 @@ def supports(beside: Beside) -> dict[str, dict[int, int]]:
     return dict.fromkeys(beside.paper.runs, printed) if printed else {}
 
 
-def parameters(beside: Beside, sizes: Sequence[Row]) -> dict[str, int]:
+def parameters(beside: Beside, sizes: Sequence[TableRow]) -> dict[str, int]:
     """How many parameters the networks of the document's runs have, as built here."""
     counted = {row["network"]: row["counted"] for row in sizes if not row.get("layer")}
     counts = {run: int(str(counted[size.title]))

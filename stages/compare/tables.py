@@ -19,17 +19,18 @@ from stages.compare.columns import (
     GRID_COLUMNS,
     HEADLINE_COLUMNS,
     ITERATION_COLUMNS,
-    RELIABILITY_COLUMNS,
+    RUN_RELIABILITY_COLUMNS,
     SIZE_COLUMNS,
     STATEMENT_COLUMNS,
     SWEEP_COLUMNS,
     VERDICT_COLUMNS,
+    TableRow,
 )
 from stages.compare.findings import finding_rows
 from stages.compare.parameter_counts import size_rows
 from stages.compare.run_tables import comparison_rows, grid_rows, iteration_rows, reliability_rows, sweep_rows
 from stages.compare.scale import FULL, NOT_RUN, REDUCED
-from stages.compare.side_by_side import Beside, Row
+from stages.compare.side_by_side import Beside
 from stages.compare.verdicts import VERDICTS
 from stages.core.errors import StageError
 from stages.core.files import atomic_folder, write_json
@@ -59,12 +60,12 @@ def document_summary(beside: Beside) -> dict[str, Any]:
 
 def write_tables(beside: Beside, folder: Path) -> None:
     """Write the document's tables as CSV into ``folder``."""
-    tables: dict[str, tuple[Sequence[Row], Sequence[str]]] = {
+    tables: dict[str, tuple[Sequence[TableRow], Sequence[str]]] = {
         "claims": (beside.claim_rows, CLAIM_COLUMNS),
         "headline": (beside.headline(), HEADLINE_COLUMNS),
         "statements": (statement_rows(beside), STATEMENT_COLUMNS),
         "cells": (beside.cells(), CELL_COLUMNS),
-        "reliability": (reliability_rows(beside), RELIABILITY_COLUMNS),
+        "reliability": (reliability_rows(beside), RUN_RELIABILITY_COLUMNS),
         "recipe_differences": (beside.recipe_differences(), DIFFERENCE_COLUMNS),
     }
     for comparison in beside.paper.comparisons:
@@ -84,7 +85,7 @@ def write_tables(beside: Beside, folder: Path) -> None:
         write_csv(folder / f"{name}.csv", [{key: row.get(key) for key in columns} for row in rows], columns)
 
 
-def verdict_rows(documents: Sequence[Beside]) -> list[Row]:
+def verdict_rows(documents: Sequence[Beside]) -> list[TableRow]:
     """How many published numbers of each document have each verdict; columns :data:`VERDICT_COLUMNS`."""
     return [
         {"paper": document.paper.id, "verdict": f"{document.paper.id}: {word}", "claims": count}

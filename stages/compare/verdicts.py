@@ -18,14 +18,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.compare.intervals import over_seeds
+from stages.compare.intervals import ALPHA, EQUIVALENCE, over_seeds
 from stages.documents.claims import Claim
 from stages.results.cell_result import CellResult
 from stages.splits.streams import numpy_stream
 
 MATCH, BETTER, WORSE, INCONCLUSIVE, NOT_RUN = "match", "better", "worse", "inconclusive", "not run"
 VERDICTS = (MATCH, BETTER, WORSE, INCONCLUSIVE, NOT_RUN)
-ALPHA = 0.05  # of each of the two one-sided tests
 RESAMPLES = 1000
 COUNTED = ("parameters", "images", "classes")  # no seed changes them
 SEEDS, IMAGES, RESAMPLED, EXACT = "seeds", "binomial, 1 seed", "resampled test set, 1 seed", "exact"
@@ -34,7 +33,7 @@ Direction = Literal["higher", "lower", "equal"]
 
 
 @dataclass(frozen=True)
-class Measured:
+class Interval:
     """A number with the ends of its two one-sided tests; None where there is no way to tell. ``basis``: from what."""
 
     mean: float
@@ -60,32 +59,32 @@ def target(claim: Claim) -> Target:
     return Target(*claim.printed_range(), "printed")
 
 
-def judge(measured: Measured, aim: Target, margin: float, better: Direction) -> str:
+def judge(found: Interval, aim: Target, margin: float, better: Direction) -> str:
     """The verdict; where a number has to be ``equal``, every mismatch is ``worse``."""
-    if measured.low is None or measured.high is None:
+    if found.low is None or found.high is None:
         return INCONCLUSIVE
     low, high = aim.low - margin, aim.high + margin
-    if low <= measured.low and measured.high <= high:
+    if low <= found.low and found.high <= high:
         return MATCH
-    if low <= measured.high and measured.low <= high:
+    if low <= found.high and found.low <= high:
         return INCONCLUSIVE
-    above = measured.low > high
+    above = found.low > high
     return BETTER if above == (better == "higher") and better != "equal" else WORSE
 
 
-def measure(result: CellResult, metric: str) -> Measured:
+def interval_of(result: CellResult, metric: str) -> Interval:
     """A claim's metric of a run with its interval. Raises KeyError for a metric or label that there is none of."""
     values = result.values(metric)
     seeds = len(result.cell.recipe.seeds)
     if metric in COUNTED or "_images" in metric:
-        return Measured(values[0], values[0], values[0], seeds, EXACT)
+        return Interval(values[0], values[0], values[0], seeds, EXACT)
     return student(values, _step(result, metric)) if seeds > 1 else _one_seed(result, metric, values[0])
 
 
-def student(values: Sequence[float], step: float = 0.0) -> Measured:
+def student(values: Sequence[float], step: float = 0.0) -> Interval:
     """Student's interval over the seeds; ``step`` as for :func:`stages.compare.intervals.over_seeds`."""
-    found = over_seeds(values, 1 - 2 * ALPHA, step=step)
-    return Measured(found.mean, found.low, found.high, found.seeds, SEEDS)
+    found = over_seeds(values, EQUIVALENCE, step=step)
+    return Interval(found.mean, found.low, found.high, found.seeds, SEEDS)
 
 
 def _step(result: CellResult, metric: str) -> float:
@@ -98,15 +97,15 @@ def _step(result: CellResult, metric: str) -> float:
     return 1 / len(next(iter(result.correct([int(label)] if label.isdigit() else None).values())))
 
 
-def binomial(right: int, images: int) -> Measured:
+def binomial(right: int, images: int) -> Interval:
     """An accuracy with the exact interval of Clopper and Pearson: over test sets, for the one seed."""
     from scipy.stats import binomtest
 
-    ends = binomtest(right, images).proportion_ci(1 - 2 * ALPHA, method="exact")
-    return Measured(right / images, float(ends.low), float(ends.high), 1, IMAGES)
+    ends = binomtest(right, images).proportion_ci(EQUIVALENCE, method="exact")
+    return Interval(right / images, float(ends.low), float(ends.high), 1, IMAGES)
 
 
-def _one_seed(result: CellResult, metric: str, value: float) -> Measured:
+def _one_seed(result: CellResult, metric: str, value: float) -> Interval:
     """The interval over the choice of test images; none for what was measured on training images."""
     (seed,) = result.cell.recipe.seeds
     if metric.startswith("test_loss"):
@@ -119,21 +118,21 @@ def _one_seed(result: CellResult, metric: str, value: float) -> Measured:
             return found
         assert found.low is not None
         assert found.high is not None
-        return Measured(value, 1 - found.high, 1 - found.low, 1, IMAGES)
+        return Interval(value, 1 - found.high, 1 - found.low, 1, IMAGES)
     if metric.startswith("test_"):
         stream = numpy_stream("resampled test set", result.cell.key, metric)
         low, high = resampled(result.confusion(), metric.removeprefix("test_"), stream)
-        return Measured(value, low, high, 1, RESAMPLED)
-    return Measured(value, None, None, 1, "")
+        return Interval(value, low, high, 1, RESAMPLED)
+    return Interval(value, None, None, 1, "")
 
 
-def _loss(result: CellResult, metric: str, value: float) -> Measured:
+def _loss(result: CellResult, metric: str, value: float) -> Interval:
     (scores,) = result.metrics.seeds
     if not math.isclose(scores.loss, scores.nll, rel_tol=1e-4):  # some images do not count: not a mean over them
-        return Measured(value, None, None, 1, "")
+        return Interval(value, None, None, 1, "")
     scale = value / scores.loss if metric == "test_loss_sum" else 1.0
     half = NormalDist().inv_cdf(1 - ALPHA) * scores.nll_error * scale
-    return Measured(value, value - half, value + half, 1, "test images, 1 seed")
+    return Interval(value, value - half, value + half, 1, "test images, 1 seed")
 
 
 def resampled(confusion: NDArray[np.int64], score: str, stream: np.random.Generator) -> tuple[float, float]:

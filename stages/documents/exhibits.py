@@ -113,7 +113,7 @@ class Sweep(Frozen):
     points: dict[float, str]
 
 
-class Grid(Frozen):
+class GridFigure(Frozen):
     """A figure of a study's grid: test accuracy over two of its options, ``rows`` and ``columns``."""
 
     id: str

@@ -24,7 +24,7 @@ from stages.documents.exhibits import (
     Deviation,
     Diagram,
     Finding,
-    Grid,
+    GridFigure,
     Headline,
     Iterations,
     Maps,
@@ -74,7 +74,7 @@ class Paper(Frozen):
     statements: tuple[Statement, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     sweeps: tuple[Sweep, ...] = ()
-    grids: tuple[Grid, ...] = ()
+    grids: tuple[GridFigure, ...] = ()
     iterations: tuple[Iterations, ...] = ()
     maps: tuple[Maps, ...] = ()
     sizes: tuple[Size, ...] = ()

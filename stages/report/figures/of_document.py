@@ -78,20 +78,30 @@ class Drawer:
         if REDUCED in kinds:
             notes.append(f"Ours on {', '.join(dict.fromkeys(result.cell.dataset for result in there))}.")
         return FigureView(
-            name, "" if chart.own else chart.id, chart.caption, partial(draw, panels, scale), describe(panels, scale),
-            curves(panels), " ".join(notes), tuple(sources), tuple(result.cell.key for result in there),
-        )  # fmt: skip
+            name=name,
+            number="" if chart.own else chart.id,
+            caption=chart.caption,
+            draw=partial(draw, panels, scale),
+            description=describe(panels, scale),
+            live=curves(panels),
+            note=" ".join(notes),
+            sources=tuple(sources),
+            runs=tuple(result.cell.key for result in there),
+        )
 
     def diagrams(self) -> list[FigureView]:
         """The document's block diagrams."""
         return [
             FigureView(
-                figure_name(self.paper, item.id), item.id, item.caption, partial(draw_diagram, item),
-                describe_diagram(item),
+                name=figure_name(self.paper, item.id),
+                number=item.id,
+                caption=item.caption,
+                draw=partial(draw_diagram, item),
+                description=describe_diagram(item),
                 sources=(f"papers/{self.paper.id}/paper.yaml",),
             )
             for item in self.paper.diagrams
-        ]  # fmt: skip
+        ]
 
 
 def _curves(result: CellResult) -> str:
