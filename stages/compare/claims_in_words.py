@@ -23,7 +23,7 @@ from stages.compare.intervals import (
     over_seeds,
     paired_difference,
 )
-from stages.compare.scale import FULL, NOT_RUN
+from stages.compare.scale import FULL, NOT_RUN, poorest
 from stages.compare.side_by_side import Beside
 from stages.documents.exhibits import Statement
 from stages.results.cell_result import CellResult
@@ -107,7 +107,7 @@ def outcome(found: Difference, claimed: str, p_holm: float | None) -> str:
 
 def _test(beside: Beside, statement: Statement) -> Tested:
     names = [_runs(beside, side) if side else [] for side in (statement.first, statement.second)]
-    scale = beside.common_scale(*(run for side in names for run in side))
+    scale = poorest(beside.scale(run) for side in names for run in side)
     if scale == NOT_RUN:
         return Tested(statement, scale)
     first, second = ([beside.ours[run] for run in side] for side in names)

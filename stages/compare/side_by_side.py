@@ -8,7 +8,7 @@ from functools import cached_property
 
 from stages.compare.carbon import cost, grams_per_kwh
 from stages.compare.columns import CLAIM_COLUMNS, DIFFERENCE_COLUMNS, HEADLINE_COLUMNS, TableRow
-from stages.compare.scale import FULL, NOT_RUN, REDUCED
+from stages.compare.scale import FULL, NOT_RUN, differences, scale_of
 from stages.compare.verdicts import EXACT, INCONCLUSIVE, Interval, interval_of, judge, target
 from stages.documents.claims import Claim
 from stages.documents.paper import Paper, cell_fields
@@ -30,15 +30,7 @@ class Beside:
 
     def scale(self, run: str | None) -> str:
         """Whether a run was made at the document's own scale; empty for a model that was cited only."""
-        if run is None:
-            return ""
-        if run not in self.ours:
-            return NOT_RUN
-        return REDUCED if self.paper.differences(self.ours[run].cell, self.ours[run].images) else FULL
-
-    def common_scale(self, *runs: str) -> str:
-        """The scale of what needs several runs: the poorest of theirs."""
-        return max((self.scale(run) for run in runs), key=(FULL, REDUCED, NOT_RUN).index)
+        return "" if run is None else scale_of(self.paper, self.ours.get(run))
 
     @cached_property
     def claim_rows(self) -> list[TableRow]:
@@ -75,7 +67,7 @@ class Beside:
         if claim.run is None:
             return "", "cited, not trained by the document"
         if scale != FULL:
-            return NOT_RUN, "" if scale == NOT_RUN else "reduced run"
+            return NOT_RUN, "" if scale == NOT_RUN else scale
         if found is None:
             return NOT_RUN, "not measured"
         if claim.margin is None:
@@ -134,7 +126,7 @@ class Beside:
         """Where our cells depart from the document's recipe; values as JSON; columns :data:`DIFFERENCE_COLUMNS`."""
         cells: dict[tuple[str, str, str], list[str]] = {}
         for key, result in self.ours.items():
-            for parameter, pair in self.paper.differences(result.cell, result.images).items():
+            for parameter, pair in differences(self.paper, result.cell, result.images).items():
                 paper, this_run = (value if isinstance(value, str) else json.dumps(value) for value in pair)
                 cells.setdefault((parameter, paper, this_run), []).append(key)
         return [

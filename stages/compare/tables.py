@@ -29,7 +29,7 @@ from stages.compare.columns import (
 from stages.compare.findings import finding_rows
 from stages.compare.parameter_counts import size_rows
 from stages.compare.run_tables import comparison_rows, grid_rows, iteration_rows, reliability_rows, sweep_rows
-from stages.compare.scale import FULL, NOT_RUN, REDUCED
+from stages.compare.scale import REDUCED, SCALES
 from stages.compare.side_by_side import Beside
 from stages.compare.verdicts import VERDICTS
 from stages.core.errors import StageError
@@ -50,7 +50,7 @@ def document_summary(beside: Beside) -> dict[str, Any]:
     outcomes = Counter(str(row["outcome"]) for row in statement_rows(beside))
     return {
         "title": beside.paper.title,
-        "runs": {scale: scales[scale] for scale in (FULL, REDUCED, NOT_RUN)},
+        "runs": {scale: scales[scale] for scale in SCALES},
         "cells": Counter(beside.scale(key) for key in beside.ours),
         "verdicts": {word: verdicts[word] for word in VERDICTS},
         "statements": {word: outcomes[word] for word in (*OUTCOMES, REDUCED)},
@@ -103,7 +103,7 @@ def summary(documents: Sequence[Beside], results: Results, energy: Energy) -> di
     for result in results.cells:
         trained_by.setdefault(result.run.code_sha256, set()).add(result.cell.architecture)
     papers = {document.paper.id: document_summary(document) for document in documents}
-    total = {scale: sum(paper["runs"][scale] for paper in papers.values()) for scale in (FULL, REDUCED, NOT_RUN)}
+    total = {scale: sum(paper["runs"][scale] for paper in papers.values()) for scale in SCALES}
     return {
         "runs": total,
         "cells": len(results.cells),

@@ -19,11 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.compare.intervals import ALPHA, EQUIVALENCE, over_seeds
+from stages.compare.scale import NOT_RUN
 from stages.documents.claims import Claim
 from stages.results.cell_result import CellResult
 from stages.splits.streams import numpy_stream
 
-MATCH, BETTER, WORSE, INCONCLUSIVE, NOT_RUN = "match", "better", "worse", "inconclusive", "not run"
+MATCH, BETTER, WORSE, INCONCLUSIVE = "match", "better", "worse", "inconclusive"
 VERDICTS = (MATCH, BETTER, WORSE, INCONCLUSIVE, NOT_RUN)
 RESAMPLES = 1000
 COUNTED = ("parameters", "images", "classes")  # no seed changes them

@@ -7,7 +7,7 @@ from functools import partial
 
 import pandas as pd
 
-from stages.compare.scale import FULL, REDUCED
+from stages.compare.scale import REDUCED, scale_of
 from stages.documents.exhibits import Chart
 from stages.documents.paper import Paper
 from stages.report.figures.curves import collect, describe, draw, runs_of
@@ -63,7 +63,7 @@ class Drawer:
         panels = collect(chart, self.ours, self.author_log, titles)
         shown = {run: self.ours.get(run) for run in runs_of(chart, titles)}
         there = [result for result in shown.values() if result is not None]
-        kinds = {REDUCED if self.paper.differences(result.cell, result.images) else FULL for result in there}
+        kinds = {scale_of(self.paper, result) for result in there}
         scale = " and ".join(sorted(kinds))
         columns = ", ".join(dict.fromkeys(column for panel in chart.panels for column in panel))
         sources = list(dict.fromkeys(f"{_curves(result)} ({columns})" for result in there))
