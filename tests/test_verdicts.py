@@ -15,6 +15,7 @@ from stages.compare.verdicts import (
     Interval,
     Target,
     binomial,
+    interval_of,
     judge,
     resampled,
     scores,
@@ -23,7 +24,9 @@ from stages.compare.verdicts import (
 )
 from stages.documents.claims import Claim
 from stages.learning.metrics import summary
+from stages.results.metric import Metric
 from stages.splits.streams import numpy_stream
+from tests.judged import A, made
 
 AIM = Target(0.90, 0.90, "printed")
 
@@ -106,15 +109,48 @@ def test_scores_of_many_matrices_are_those_of_each(score: str) -> None:
     draws = numpy_stream("matrices").integers(0, 9, (50, 4, 4))
     draws[:, 2] = 0
     draws[:10, :, 2] = 0
-    found = scores(draws, score)
+    found = scores(draws, Metric.parse(f"test_{score}"))
     assert found == pytest.approx([summary(matrix)[score] for matrix in draws], abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("metric", "basis"),
+    [
+        ("parameters", "exact"),
+        ("test_accuracy", "binomial, 1 seed"),
+        ("test_error", "binomial, 1 seed"),
+        ("test_recall_weighted", "binomial, 1 seed"),
+        ("test_recall_macro", "resampled test set, 1 seed"),
+        ("test_f1_weighted", "resampled test set, 1 seed"),
+        ("test_loss", "test images, 1 seed"),
+        ("test_loss_sum", "test images, 1 seed"),
+        ("train_accuracy", ""),
+        ("best_train_loss", ""),
+    ],
+)
+def test_what_one_seed_says_of_a_metric(metric: str, basis: str) -> None:
+    result = made()[A]
+    found = interval_of(result, Metric.parse(metric))
+    assert (found.basis, found.seeds) == (basis, 1)
+    assert found.mean == pytest.approx(result.mean(metric), abs=1e-12)
+    assert (found.low is None) == (found.high is None) == (not basis)
+
+
+def test_the_interval_of_an_error_is_that_of_the_accuracy_from_the_other_side() -> None:
+    error, accuracy = (interval_of(made()[A], Metric.parse(f"test_{name}")) for name in ("error", "accuracy"))
+    assert (error.low, error.high) == (1 - accuracy.high, 1 - accuracy.low)
+
+
+def test_a_label_that_the_data_lack_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        interval_of(made()[A], Metric.parse("test_recall_10"))
 
 
 def test_a_resampled_test_set_gives_the_binomial_interval_where_there_is_one() -> None:
     # Weighted recall is the accuracy. The 5 % quantile of 1000 draws wanders by 0.067 of their standard deviation, the
     # exact interval is wider by half an image at each end, 0.07 of it, and skewed: 0.3 leaves room for both.
     confusion = np.array([[450, 30], [20, 500]])
-    low, high = resampled(confusion, "recall_weighted", numpy_stream("resampled"))
+    low, high = resampled(confusion, Metric.parse("test_recall_weighted"), numpy_stream("resampled"))
     exact, deviation = binomial(950, 1000), math.sqrt(0.95 * 0.05 / 1000)
     assert exact.low is not None
     assert exact.high is not None

@@ -13,6 +13,7 @@ import pandas as pd
 from stages.compare.columns import TableRow
 from stages.documents.claims import Claim
 from stages.documents.paper import Paper
+from stages.results.metric import Metric
 
 RULES = {
     "repeated row": "A row far from the others of its block equals a row of another block, and no log confirms it.",
@@ -23,11 +24,11 @@ RULES = {
     "classes against total": "The accuracies of the classes, weighted by their test images, do not make the total.",
     "log too short": "The authors' own log ends before the last epoch of their recipe.",
 }
-OF_ALL_IMAGES = ("test_accuracy", "test_error", "test_recall_weighted")
+ACCURACY, WEIGHTED_RECALL = Metric("accuracy", "test"), Metric("recall", "test", "weighted")
 # Fewer rows than these do not tell how far the rows of a block usually lie apart, fewer metrics repeat by chance.
 FEWEST_NEIGHBOURS, FEWEST_METRICS = 3, 3
 # What a row prints of a run: its fractions, by metric. The rows of a document are by table, group, row and run.
-PrintedRow = dict[str, Claim]
+PrintedRow = dict[Metric, Claim]
 PrintedRows = dict[tuple[str, str, str, str], PrintedRow]
 Supports = Mapping[str, Mapping[int, int]]
 # The claims that a finding rests on, the first of them where it is, and its text.
@@ -140,10 +141,9 @@ def _out_of_place(row: PrintedRow, neighbours: Sequence[PrintedRow]) -> bool:
 
 
 def _impossible(claims: Sequence[Claim], test_images: Mapping[str, int], supports: Supports) -> Iterator[Hit]:
-    images = {(run, metric): count for run, count in test_images.items() for metric in OF_ALL_IMAGES}
-    images |= {(run, f"test_recall_{label}"): n for run, labels in supports.items() for label, n in labels.items()}
-    for claim in claims:
-        count, possible = images.get((claim.run or "", claim.metric), 0), _span(claim)
+    for claim in (claim for claim in claims if claim.metric.is_share):
+        run, label, possible = claim.run or "", claim.metric.label, _span(claim)
+        count = test_images.get(run, 0) if label is None else supports.get(run, {}).get(label, 0)
         whole = range(max(0, math.ceil(possible.low * count)), min(count, math.floor(possible.high * count)) + 1)
         if count and not any(possible.has(Fraction(k, count)) for k in whole):
             yield [claim], f"{claim.column} {claim.published}: no whole number of {count:,} test images gives that."
@@ -151,7 +151,7 @@ def _impossible(claims: Sequence[Claim], test_images: Mapping[str, int], support
 
 def _accuracy_and_recall(rows: PrintedRows) -> Iterator[Hit]:
     for row in rows.values():
-        pair = [row[metric] for metric in ("test_accuracy", "test_recall_weighted") if metric in row]
+        pair = [row[metric] for metric in (ACCURACY, WEIGHTED_RECALL) if metric in row]
         if len(pair) == 2 and not _span(pair[0]).meets(_span(pair[1])):
             values = " and ".join(claim.published for claim in pair)
             yield pair, f"Accuracy and weighted recall are the same quantity, but printed as {values}."
@@ -167,7 +167,7 @@ def _wrong_sizes(sizes: Sequence[TableRow]) -> Iterator[Found]:
 
 def _parameters(claims: Sequence[Claim], parameters: Mapping[str, int]) -> Iterator[Hit]:
     for claim in claims:
-        count = parameters.get(claim.run or "") if claim.metric == "parameters" else None
+        count = parameters.get(claim.run or "") if claim.metric == Metric("parameters") else None
         if count is not None and not _span(claim).has(Fraction(count)):
             yield [claim], f"{claim.published} parameters are printed; the layers have {count:,}."
 
@@ -188,10 +188,11 @@ def _beside_log(claim: Claim) -> str:
 
 
 def _classes_against_total(claims: Sequence[Claim], supports: Supports) -> Iterator[Hit]:
-    for total in (claim for claim in claims if claim.metric == "test_accuracy"):
+    for total in (claim for claim in claims if claim.metric == ACCURACY):
         images = supports.get(total.run or "", {})
         own = {claim.metric: claim for claim in claims if claim.run == total.run}
-        recalls = {label: own[f"test_recall_{label}"] for label in images if f"test_recall_{label}" in own}
+        by_label = {label: own.get(Metric("recall", "test", label=label)) for label in images}
+        recalls = {label: claim for label, claim in by_label.items() if claim}
         if recalls and len(recalls) == len(images):
             mean = _mean([(_span(claim), images[label]) for label, claim in recalls.items()])
             if not mean.meets(_span(total)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import pandas as pd
@@ -12,6 +11,7 @@ from stages.compare.contradictions import found
 from stages.compare.scale import FULL
 from stages.compare.side_by_side import Beside
 from stages.documents.paper import Paper
+from stages.results.metric import Metric
 from stages.splits.facts import OFFICIAL
 
 SHOWN = 6  # claims of a finding whose replay is told
@@ -66,11 +66,11 @@ def official_test_images(paper: Paper) -> dict[str, int]:
 
 def supports(beside: Beside) -> dict[str, dict[int, int]]:
     """How many test images of each label a document prints, taken to hold for all of its runs."""
-    printed = {
-        int(match[1]): round(claim.value)
-        for claim in beside.claims
-        if (match := re.fullmatch(r"test_images_(\d+)", claim.metric))
-    }
+    printed: dict[int, int] = {}
+    for claim in beside.claims:
+        match claim.metric:
+            case Metric("images", "test", label=int(label)):
+                printed[label] = round(claim.value)
     return dict.fromkeys(beside.paper.runs, printed) if printed else {}
 
 

@@ -15,6 +15,8 @@ from stages.documents.paper import Paper, cell_fields
 from stages.params import Energy
 from stages.results.cell_result import CellResult
 
+CALIBRATION = ("nll", "brier", "ece")  # scores of a seed that no document prints
+
 
 @dataclass(frozen=True)
 class Beside:
@@ -41,7 +43,7 @@ class Beside:
         """A difference and a verdict exist for full runs only: a reduced run says nothing about the document."""
         found, scale, aim = self._interval(claim), self.scale(claim.run), target(claim)
         row: TableRow = {
-            **{name: getattr(claim, name) for name in CLAIM_COLUMNS if name in Claim.model_fields},
+            **claim.model_dump(include=set(CLAIM_COLUMNS)),
             "log": claim.author_log,
             "log_epochs": claim.author_log_epochs,
             "scale": scale,
@@ -155,7 +157,7 @@ def _cell_row(result: CellResult, title: str, scale: str) -> TableRow:
         "test_f1_macro": result.mean("test_f1_macro"),
         "test_loss": result.mean("test_loss"),
         "train_accuracy": result.mean("train_accuracy"),
-        **{name: result.mean(f"test_{name}") for name in ("nll", "brier", "ece")},
+        **{name: sum(getattr(seed, name) for seed in metrics.seeds) / len(metrics.seeds) for name in CALIBRATION},
         "latency_ms": result.latency.milliseconds,
         "seconds_per_epoch": result.seconds() / len(result.timing),
         "seconds": result.seconds(),

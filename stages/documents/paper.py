@@ -34,6 +34,7 @@ from stages.documents.exhibits import (
     Sweep,
     Table,
 )
+from stages.results.metric import Metric
 
 PAPERS = Path(__file__).resolve().parents[2] / "papers"
 Titles = dict[str, str]
@@ -63,7 +64,7 @@ class Paper(Frozen):
     variants: Titles = {}  # noqa: RUF012
     own_title: str = "{key}"
     recipe: tuple[Rule, ...]
-    headline: Headline = Headline(metric="test_accuracy", row="{row}", column="{column}")
+    headline: Headline = Headline(metric=Metric("accuracy", "test"), row="{row}", column="{column}")
     tables: tuple[Table, ...]
     statements: tuple[Statement, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
