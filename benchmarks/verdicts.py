@@ -17,7 +17,7 @@ from functools import cache
 
 import numpy as np
 
-from stages.compare.verdicts import BETTER, INCONCLUSIVE, MATCH, WORSE, Measured, Target, binomial, judge, student
+from stages.compare.verdicts import BETTER, INCONCLUSIVE, MATCH, WORSE, Interval, Target, binomial, judge, student
 from stages.core.tables import write_csv
 from stages.report.benchmark_tables import ERROR_COLUMNS, RESULTS
 from stages.splits.streams import numpy_stream
@@ -45,14 +45,14 @@ def rates(seeds: int, shift: float, trials: int = TRIALS, *, vary: bool = True) 
 
 
 @cache
-def _binomial(right: int) -> Measured:
+def _binomial(right: int) -> Interval:
     return binomial(right, IMAGES)
 
 
 def _verdict(right: Sequence[int]) -> str:
     one = len(right) == 1
-    measured = _binomial(int(right[0])) if one else student([count / IMAGES for count in right])
-    return judge(measured, Target(PUBLISHED, PUBLISHED, "printed"), MARGIN, "higher")
+    found = _binomial(int(right[0])) if one else student([count / IMAGES for count in right])
+    return judge(found, Target(PUBLISHED, PUBLISHED, "printed"), MARGIN, "higher")
 
 
 def main() -> None:

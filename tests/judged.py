@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from stages.compare.claims_in_words import statement_rows
-from stages.compare.side_by_side import Beside, Row
+from stages.compare.columns import TableRow
+from stages.compare.side_by_side import Beside
 from stages.core.layout import Layout
 from stages.documents.exhibits import Statement
 from stages.documents.paper import PAPERS, load_paper
@@ -71,7 +72,7 @@ def first(count: int, images: int = IMAGES) -> np.ndarray:
     return np.arange(images) < count
 
 
-def judge(runs: dict[str, Right | CellResult], *statements: dict[str, Any]) -> list[Row]:
+def judge(runs: dict[str, Right | CellResult], *statements: dict[str, Any]) -> list[TableRow]:
     """The rows of statements about runs, given by their right images or as results."""
     ours = {key: run if isinstance(run, CellResult) else predicting(made()[key], run) for key, run in runs.items()}
     told = [

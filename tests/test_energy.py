@@ -17,7 +17,6 @@ import pytest
 import torch
 
 from stages.cell import Compute
-from stages.compare import carbon as energy
 from stages.compare.carbon import ELECTRICITY, cost, estimated_joules, grams_per_kwh
 from stages.core.errors import StageError
 from stages.core.layout import Layout
@@ -165,7 +164,7 @@ def test_a_driver_without_the_counter_is_no_error(
 def test_the_meter_of_a_device_has_its_counters(
     driver: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(energy, "POWERCAP", tmp_path)
+    monkeypatch.setattr("stages.train.meter.POWERCAP", tmp_path)
     assert meter(CPU).source == ""
     assert meter(CUDA).source == "the GPU's counter"
     zone(tmp_path, "intel-rapl:0", 0)

@@ -229,7 +229,7 @@ def of_paper(name: str) -> list[Found]:
     paper = load_paper(PAPERS / name)
     claims = load_claims(PAPERS / name / "claims.csv", paper)
     images = {run: IMAGES.get(run.split("-")[0], 10_000) for run in paper.runs}
-    labels = {int(c.metric[-1]): int(c.value) for c in claims if c.metric.startswith("test_images_")}
+    labels = {int(str(c.metric)[-1]): int(c.value) for c in claims if str(c.metric).startswith("test_images_")}
     supports = dict.fromkeys(paper.runs, labels) if labels else {}
     sizes, log = size_rows(paper.sizes), load_author_log(PAPERS / name)
     return found(paper, claims, log, sizes, images, supports, known_parameters(paper))

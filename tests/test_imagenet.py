@@ -14,6 +14,7 @@ from PIL import Image
 
 from commands.add_imagenet import add
 from stages.cell import Compute, Transform
+from stages.compare.scale import differences
 from stages.core.errors import StageError
 from stages.core.layout import Layout
 from stages.documents.paper import PAPERS, load_paper
@@ -80,7 +81,7 @@ def test_asking_for_imagenet_adds_its_runs_at_full_scale_and_nothing_else(home: 
     params = load_params(home.params)
     paper = load_paper(PAPERS / "cnn-gru")
     wanted = [run for run in paper.runs if run.startswith("imagenet-")]
-    assert all(paper.differences(params.cell(run)) == {} for run in wanted)
+    assert all(differences(paper, params.cell(run)) == {} for run in wanted)
     added = home.params.read_text()
     kept = [line for line in before.splitlines() if not line.startswith("folders:")]
     lines = iter(added.splitlines())

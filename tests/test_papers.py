@@ -4,11 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.cell import Cell
 from stages.core.errors import StageError
 from stages.documents.claims import load_claims
-from stages.documents.paper import PAPERS, Paper, load_paper, load_papers
-from stages.params import Params, load_params
+from stages.documents.paper import PAPERS, load_paper
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = PAPERS / "recurnets"
@@ -81,94 +79,8 @@ def test_wrong_names_in_a_paper_are_errors(tmp_path: Path, old: str, new: str, s
     assert said in str(error.value)
 
 
-def full_params() -> Params:
-    return load_params(ROOT / "full" / "params.yaml")
-
-
-@pytest.mark.parametrize("document", load_papers(), ids=lambda document: document.id)
-def test_every_run_of_the_full_home_is_at_full_scale(document: Paper) -> None:
-    params = full_params()
-    ours = [key for key, run in params.named.items() if run.paper == document.id]
-    for run in ours:
-        assert document.differences(params.cell(run)) == {}, run
-    if document.id == "recurnets" or not ours:  # a grid, and a document of which the default home has every run
-        return
-    listed = {run for run in (*document.runs, *document.variants) if "*" not in run}
-    asked_for = {run for run in listed if run.startswith("imagenet-")}  # see tests/test_imagenet.py
-    assert listed - asked_for <= set(ours)
-    assert all(document.knows(run) for run in ours)
-
-
-def test_every_named_run_belongs_to_a_document_and_is_reduced_by_default() -> None:
-    papers = {document.id: document for document in load_papers()}
-    for params in (full_params(), load_params(ROOT / "params.yaml")):
-        for key, run in params.named.items():
-            document = papers[run.paper]
-            assert document.knows(key)
-            assert run.data in document.datasets or params.home == "."
-            small = run.paper not in {other.paper for other in full_params().named.values()}
-            assert (document.differences(params.cell(key)) == {}) == (params.home == "full" or small)
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("recipe.epochs", 199),
-        ("recipe.optimizer.momentum", 0.8),
-        ("options.head_every_iterate", False),
-        ("options.new_option", 3),
-        ("split.train_first", 100),
-        ("split.source", "digits"),
-        ("transform.flip", False),
-    ],
-)
-def test_any_other_value_makes_a_reduced_run(key: str, value: object) -> None:
-    tree = full_params().cell("mnist-recurnet1-5").model_dump(mode="json")
-    branch = tree
-    *parents, leaf = key.split(".")
-    for parent in parents:
-        branch = branch[parent]
-    branch[leaf] = value
-    differences = paper.differences(Cell.model_validate(tree))
-    assert list(differences) == [key]
-    assert differences[key][1] == value
-
-
-def test_a_penalty_or_a_thinned_out_label_that_the_document_does_not_have_makes_a_reduced_run() -> None:
-    tree = full_params().cell("lstm").model_dump(mode="json")
-    tree["recipe"]["objective"]["irm"] = {"environments": "same_batch", "weight": 1.0}
-    tree["split"]["fractions"] = {"3": 0.5}
-    differences = rnn.differences(Cell.model_validate(tree))
-    assert differences["split.fractions"] == ({}, {"3": 0.5})
-    assert {key for key in differences if key.startswith("recipe.objective.irm")}
-
-
-def test_seeds_are_free_and_another_dataset_is_a_difference() -> None:
-    tree = full_params().cell("mnist-recurnet1-5").model_dump(mode="json")
-    tree["recipe"]["seeds"] = [3, 4]
-    assert paper.differences(Cell.model_validate(tree)) == {}
-    digits = load_params(ROOT / "params.yaml").cell("digits-recurnet1-4")
-    assert paper.differences(digits)["dataset"] == ("CIFAR-10, SVHN, MNIST", "digits")
-
-
 def test_charts_are_numbered_as_in_the_document() -> None:
     charts = [chart for group in paper.charts for chart in group.charts]
     assert [chart.id for chart in charts] == [f"5.{n}" for n in range(1, 7)] + [f"7.{n}" for n in range(1, 37)]
     assert len({(chart.runs, chart.panels) for chart in charts}) == 36
     assert [chart.id for group in rnn.charts for chart in group.charts] == ["4", "5", "6", "7", "8", "9"]
-
-
-def test_a_grid_of_a_study_is_free_in_what_it_varies_and_in_nothing_else() -> None:
-    gru = load_paper(PAPERS / "cnn-gru")
-    tree = full_params().cell("sensitivity-3-512").model_dump(mode="json")
-    assert gru.differences(Cell.model_validate(tree)) == {}
-    assert gru.run_title(Cell.model_validate(tree)) == "Proposed, 3 convolutions, 512 units"
-    tree["options"]["width"] = 0.5
-    assert gru.differences(Cell.model_validate(tree)) == {"options.width": (1.0, 0.5)}
-
-
-def test_labels_as_published_are_a_difference_for_any_other_document() -> None:
-    tree = full_params().cell("cnn-gru").model_dump(mode="json")
-    tree["split"]["labels"] = "as_published"
-    differences = load_paper(PAPERS / "cnn-gru").differences(Cell.model_validate(tree))
-    assert differences == {"split.labels": ("(absent)", "as_published")}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, norm, ttest_1samp
 
-from stages.compare.claims_in_words import CONTRADICTED, HOLDS, NOT_SEEN, OUTCOMES, SEEN, UNDECIDED, outcome
+from stages.compare.claims_in_words import CONTRADICTED, HOLDS, NOT_SEEN, OUTCOMES, SEEN, UNDECIDED, Difference, outcome
 from stages.compare.columns import STATEMENT_COLUMNS
 from stages.compare.intervals import Estimate
 from stages.compare.scale import FULL, NOT_RUN, REDUCED
@@ -28,7 +28,7 @@ from tests.judged import EPOCHS, IMAGES, KEYS, SPREAD, TREND, A, B, C, better, f
     ],
 )
 def test_an_outcome_needs_a_significant_difference(mean: float, p_holm: float, greater: str, smaller: str) -> None:
-    found = Estimate(mean, None, None, 1)
+    found = Difference(Estimate(mean, None, None, 1))
     assert outcome(found, "greater", p_holm) == greater
     assert outcome(found, "smaller", p_holm) == smaller
 
@@ -38,7 +38,8 @@ def test_an_outcome_needs_a_significant_difference(mean: float, p_holm: float, g
     [(0.5, True, HOLDS), (0.5, False, UNDECIDED), (0.01, False, CONTRADICTED), (None, False, UNDECIDED)],
 )
 def test_equality_needs_equivalence_and_not_the_lack_of_a_difference(p_holm: float, within: bool, said: str) -> None:
-    assert outcome(Estimate(0.01, None, None, 1), "equal", p_holm, within) == said
+    found = Difference(Estimate(0.01, None, None, 1), within=within)
+    assert outcome(found, "equal", p_holm) == said
 
 
 def test_a_clear_difference_holds_and_its_opposite_is_contradicted() -> None:

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.cell import Cell
 from stages.compare.carbon import grams_per_kwh
 from stages.compare.columns import CELL_COLUMNS
 from stages.compare.run_tables import comparison_rows, grid_rows, iteration_rows, reliability_rows
@@ -161,13 +160,3 @@ def test_the_reliability_of_a_run_has_its_seeds_together_weighted_by_their_image
     points = {"CNN-GRU": [(row["confidence"], row["accuracy"]) for row in rows]}
     assert "CNN-GRU: accuracy 0.8000 at confidence 0.9700" in describe_reliability(points)
     assert draw_reliability(points).svg.startswith("<svg")
-
-
-def test_a_folder_that_is_not_all_of_imagenet_makes_a_reduced_run() -> None:
-    paper = load_paper(PAPERS / "cnn-gru")
-    cell = load_params(REPOSITORY / "full" / "params.yaml").cell("cnn-gru")
-    assert paper.differences(cell, (50_000, 10_000)) == {}
-    tree = cell.model_dump(mode="json") | {"key": "imagenet-cnn-gru", "dataset": "imagenet"}
-    small = paper.differences(Cell.model_validate(tree), (12, 6))
-    assert small["images"] == ([1_281_167, 50_000], [12, 6])
-    assert "images" not in paper.differences(Cell.model_validate(tree), (1_281_167, 50_000))

@@ -12,9 +12,10 @@ from stages.compare.verdicts import (
     INCONCLUSIVE,
     MATCH,
     WORSE,
-    Measured,
+    Interval,
     Target,
     binomial,
+    interval_of,
     judge,
     resampled,
     scores,
@@ -23,13 +24,15 @@ from stages.compare.verdicts import (
 )
 from stages.documents.claims import Claim
 from stages.learning.metrics import summary
+from stages.results.metric import Metric
 from stages.splits.streams import numpy_stream
+from tests.judged import A, made
 
 AIM = Target(0.90, 0.90, "printed")
 
 
-def measured(low: float, high: float) -> Measured:
-    return Measured((low + high) / 2, low, high, 3, "seeds")
+def interval(low: float, high: float) -> Interval:
+    return Interval((low + high) / 2, low, high, 3, "seeds")
 
 
 @pytest.mark.parametrize(
@@ -45,19 +48,19 @@ def measured(low: float, high: float) -> Measured:
     ],
 )
 def test_a_verdict_needs_the_whole_interval_on_one_side_of_the_margin(low: float, high: float, verdict: str) -> None:
-    assert judge(measured(low, high), AIM, 0.02, "higher") == verdict
+    assert judge(interval(low, high), AIM, 0.02, "higher") == verdict
 
 
 def test_lower_is_better_for_errors_and_nothing_is_for_counts() -> None:
-    assert judge(measured(0.921, 0.93), AIM, 0.02, "lower") == WORSE
-    assert judge(measured(0.86, 0.879), AIM, 0.02, "lower") == BETTER
-    assert judge(measured(0.921, 0.93), AIM, 0.02, "equal") == WORSE
-    assert judge(measured(0.86, 0.879), AIM, 0.02, "equal") == WORSE
-    assert judge(measured(0.90, 0.90), AIM, 0.0, "equal") == MATCH
+    assert judge(interval(0.921, 0.93), AIM, 0.02, "lower") == WORSE
+    assert judge(interval(0.86, 0.879), AIM, 0.02, "lower") == BETTER
+    assert judge(interval(0.921, 0.93), AIM, 0.02, "equal") == WORSE
+    assert judge(interval(0.86, 0.879), AIM, 0.02, "equal") == WORSE
+    assert judge(interval(0.90, 0.90), AIM, 0.0, "equal") == MATCH
 
 
 def test_without_an_interval_nothing_is_decided() -> None:
-    assert judge(Measured(0.9, None, None, 1, ""), AIM, 0.02, "higher") == INCONCLUSIVE
+    assert judge(Interval(0.9, None, None, 1, ""), AIM, 0.02, "higher") == INCONCLUSIVE
 
 
 @pytest.mark.parametrize(
@@ -106,15 +109,48 @@ def test_scores_of_many_matrices_are_those_of_each(score: str) -> None:
     draws = numpy_stream("matrices").integers(0, 9, (50, 4, 4))
     draws[:, 2] = 0
     draws[:10, :, 2] = 0
-    found = scores(draws, score)
+    found = scores(draws, Metric.parse(f"test_{score}"))
     assert found == pytest.approx([summary(matrix)[score] for matrix in draws], abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("metric", "basis"),
+    [
+        ("parameters", "exact"),
+        ("test_accuracy", "binomial, 1 seed"),
+        ("test_error", "binomial, 1 seed"),
+        ("test_recall_weighted", "binomial, 1 seed"),
+        ("test_recall_macro", "resampled test set, 1 seed"),
+        ("test_f1_weighted", "resampled test set, 1 seed"),
+        ("test_loss", "test images, 1 seed"),
+        ("test_loss_sum", "test images, 1 seed"),
+        ("train_accuracy", ""),
+        ("best_train_loss", ""),
+    ],
+)
+def test_what_one_seed_says_of_a_metric(metric: str, basis: str) -> None:
+    result = made()[A]
+    found = interval_of(result, Metric.parse(metric))
+    assert (found.basis, found.seeds) == (basis, 1)
+    assert found.mean == pytest.approx(result.mean(metric), abs=1e-12)
+    assert (found.low is None) == (found.high is None) == (not basis)
+
+
+def test_the_interval_of_an_error_is_that_of_the_accuracy_from_the_other_side() -> None:
+    error, accuracy = (interval_of(made()[A], Metric.parse(f"test_{name}")) for name in ("error", "accuracy"))
+    assert (error.low, error.high) == (1 - accuracy.high, 1 - accuracy.low)
+
+
+def test_a_label_that_the_data_lack_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        interval_of(made()[A], Metric.parse("test_recall_10"))
 
 
 def test_a_resampled_test_set_gives_the_binomial_interval_where_there_is_one() -> None:
     # Weighted recall is the accuracy. The 5 % quantile of 1000 draws wanders by 0.067 of their standard deviation, the
     # exact interval is wider by half an image at each end, 0.07 of it, and skewed: 0.3 leaves room for both.
     confusion = np.array([[450, 30], [20, 500]])
-    low, high = resampled(confusion, "recall_weighted", numpy_stream("resampled"))
+    low, high = resampled(confusion, Metric.parse("test_recall_weighted"), numpy_stream("resampled"))
     exact, deviation = binomial(950, 1000), math.sqrt(0.95 * 0.05 / 1000)
     assert exact.low is not None
     assert exact.high is not None

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from stages.core.errors import StageError
 from stages.core.tables import read_csv
 from stages.params import Energy
 from stages.results.cell_result import CellResult
 
-if TYPE_CHECKING:  # importing it takes more than a second, which a report need not pay
-    pass
 ELECTRICITY = Path(__file__).with_name("electricity.csv")
 MEASURED, ESTIMATED = "measured", "estimated"
 

@@ -1,11 +1,8 @@
-"""The columns of every table that comparing writes."""
+"""The columns of every table that comparing writes, and what a row is until it is written."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:  # importing it takes more than a second, which a report need not pay
-    pass
+TableRow = dict[str, object]  # by column; read back from disk it is a stages.core.tables.Row, of text
 
 VERDICT_COLUMNS = ("paper", "verdict", "claims")
 CLAIM_COLUMNS = (
@@ -14,19 +11,8 @@ CLAIM_COLUMNS = (
     "target", "verdict", "reason", "note",
 )  # fmt: skip
 HEADLINE_COLUMNS = (
-    "row",
-    "column",
-    "run",
-    "published",
-    "log",
-    "ours",
-    "low",
-    "high",
-    "scale",
-    "seeds",
-    "verdict",
-    "reason",
-)
+    "row", "column", "run", "published", "log", "ours", "low", "high", "scale", "seeds", "verdict", "reason",
+)  # fmt: skip
 CELL_COLUMNS = (
     "key", "title", "dataset", "architecture", "scale", "seeds", "epochs", "parameters", "macs", "training_macs",
     "test_accuracy", "test_f1", "test_precision", "test_recall", "test_f1_macro", "test_loss", "train_accuracy",
@@ -34,7 +20,6 @@ CELL_COLUMNS = (
     "joules_per_correct", "test_images", "device_name", "data_sha256", "code_sha256",
 )  # fmt: skip
 DIFFERENCE_COLUMNS = ("parameter", "paper", "this_run", "cells")
-
 COMPARISON_COLUMNS = (
     "run", "title", "scale", "seeds", "parameters", "macs",
     "test_accuracy", "test_f1_macro", "labels_accuracy", "gain", "low", "high",
@@ -42,13 +27,12 @@ COMPARISON_COLUMNS = (
 )  # fmt: skip
 SWEEP_COLUMNS = ("point", "run", "scale", "seeds", "labels_accuracy", "test_accuracy", "test_f1_macro")
 GRID_COLUMNS = ("key", "row", "column", "scale", "seeds", "parameters", "macs", "test_accuracy")
-RELIABILITY_COLUMNS = ("key", "title", "dataset", "scale", "bin", "images", "confidence", "accuracy")
+RUN_RELIABILITY_COLUMNS = ("key", "title", "dataset", "scale", "bin", "images", "confidence", "accuracy")
 ITERATION_COLUMNS = ("key", "title", "dataset", "scale", "trained", "iterations", "test_accuracy", "state_change")
 STATEMENT_COLUMNS = (
     "id", "where", "family", "text", "about", "measure", "first", "second", "labels", "column", "level", "margin",
     "claimed", "published", "first_value", "second_value", "difference", "low", "high", "p", "p_holm", "seeds", "scale",
     "outcome",
 )  # fmt: skip
-
 FINDING_COLUMNS = ("rule", "where", "finding", "evidence", "replay")
 SIZE_COLUMNS = ("network", "layer", "kind", "where", "published", "counted", "statistics", "outcome")

@@ -10,8 +10,10 @@ from itertools import groupby
 
 import pandas as pd
 
+from stages.compare.columns import TableRow
 from stages.documents.claims import Claim
 from stages.documents.paper import Paper
+from stages.results.metric import Metric
 
 RULES = {
     "repeated row": "A row far from the others of its block equals a row of another block, and no log confirms it.",
@@ -22,12 +24,12 @@ RULES = {
     "classes against total": "The accuracies of the classes, weighted by their test images, do not make the total.",
     "log too short": "The authors' own log ends before the last epoch of their recipe.",
 }
-OF_ALL_IMAGES = ("test_accuracy", "test_error", "test_recall_weighted")
+ACCURACY, WEIGHTED_RECALL = Metric("accuracy", "test"), Metric("recall", "test", "weighted")
 # Fewer rows than these do not tell how far the rows of a block usually lie apart, fewer metrics repeat by chance.
-NEIGHBOURS, METRICS = 3, 3
-# What a row prints of a run: its fractions, by metric. The lines of a document are by table, group, row and run.
-Line = dict[str, Claim]
-Lines = dict[tuple[str, str, str, str], Line]
+FEWEST_NEIGHBOURS, FEWEST_METRICS = 3, 3
+# What a row prints of a run: its fractions, by metric. The rows of a document are by table, group, row and run.
+PrintedRow = dict[Metric, Claim]
+PrintedRows = dict[tuple[str, str, str, str], PrintedRow]
 Supports = Mapping[str, Mapping[int, int]]
 # The claims that a finding rests on, the first of them where it is, and its text.
 Hit = tuple[Sequence[Claim], str]
@@ -74,7 +76,7 @@ def found(
     paper: Paper,
     claims: Sequence[Claim],
     author_log: pd.DataFrame,
-    sizes: Sequence[Mapping[str, object]],
+    sizes: Sequence[TableRow],
     test_images: Mapping[str, int],
     supports: Supports,
     parameters: Mapping[str, int] = {},
@@ -85,14 +87,14 @@ def found(
     how many there are; ``supports``, how many of each label; ``parameters``, how many the network has. A rule says
     nothing on other runs.
     """
-    lines: Lines = {}
+    rows: PrintedRows = {}
     for claim in claims:
         if claim.run and claim.unit == "fraction":
-            lines.setdefault((claim.table, claim.group, claim.row, claim.run), {})[claim.metric] = claim
+            rows.setdefault((claim.table, claim.group, claim.row, claim.run), {})[claim.metric] = claim
     return [
-        *_merged("repeated row", _repeated_rows(lines)),
+        *_merged("repeated row", _repeated_rows(rows)),
         *_merged("impossible accuracy", _impossible(claims, test_images, supports)),
-        *_merged("accuracy and recall", _accuracy_and_recall(lines)),
+        *_merged("accuracy and recall", _accuracy_and_recall(rows)),
         *_wrong_sizes(sizes),
         *_merged("parameters", _parameters(claims, parameters)),
         *_merged("table against log", _against_log(claims)),
@@ -101,7 +103,7 @@ def found(
     ]
 
 
-def _repeated_rows(lines: Lines) -> Iterator[Hit]:
+def _repeated_rows(rows: PrintedRows) -> Iterator[Hit]:
     """Rows that equal an earlier one of another run and another block in every fraction, and are out of place.
 
     Rows alike repeat by chance: at two decimals, 0.93 0.94 0.94 0.94 stands twice in one block, and 0.99 all over
@@ -109,28 +111,28 @@ def _repeated_rows(lines: Lines) -> Iterator[Hit]:
     a row is rare, and in each metric it could have stood anywhere in a gap wider than the spread of its block: that it
     meets a row of the document in all of them is a chance against it. Where a log confirms the row, it is chance.
     """
-    rows = list(lines.items())
-    for number, (key, line) in enumerate(rows):
-        elsewhere = [other for place, other in rows[:number] if place[:2] != key[:2] and place[3] != key[3]]
-        twin = next((other for other in elsewhere if _equal(line, other)), None)
-        neighbours = [other for place, other in rows if place[:2] == key[:2] and place != key]
-        confirmed = any(claim.author_log is not None for claim in line.values()) and all(map(_agrees, line.values()))
-        if twin and not confirmed and _out_of_place(line, neighbours):
-            digits = ", ".join(claim.published for metric, claim in line.items() if metric in twin)
+    placed = list(rows.items())
+    for number, (key, row) in enumerate(placed):
+        elsewhere = [other for place, other in placed[:number] if place[:2] != key[:2] and place[3] != key[3]]
+        twin = next((other for other in elsewhere if _equal(row, other)), None)
+        neighbours = [other for place, other in placed if place[:2] == key[:2] and place != key]
+        confirmed = any(claim.author_log is not None for claim in row.values()) and all(map(_agrees, row.values()))
+        if twin and not confirmed and _out_of_place(row, neighbours):
+            digits = ", ".join(claim.published for metric, claim in row.items() if metric in twin)
             text = f"The row repeats {_where([*twin.values()][:1])}, digit for digit ({digits}), and lies far from the "
-            yield [*line.values(), *twin.values()], f"{text}other rows of its own block."
+            yield [*row.values(), *twin.values()], f"{text}other rows of its own block."
 
 
-def _equal(line: Line, other: Line) -> bool:
-    shared = line.keys() & other.keys()
-    return len(shared) >= METRICS and all(line[metric].published == other[metric].published for metric in shared)
+def _equal(row: PrintedRow, other: PrintedRow) -> bool:
+    shared = row.keys() & other.keys()
+    return len(shared) >= FEWEST_METRICS and all(row[metric].published == other[metric].published for metric in shared)
 
 
-def _out_of_place(line: Line, neighbours: Sequence[Line]) -> bool:
+def _out_of_place(row: PrintedRow, neighbours: Sequence[PrintedRow]) -> bool:
     """Whether each fraction is farther from its neighbours' than these are apart, whatever digits were not printed."""
-    for metric, claim in line.items():
+    for metric, claim in row.items():
         value, others = _exact(claim.value), [_exact(other[metric].value) for other in neighbours if metric in other]
-        if len(others) < NEIGHBOURS:
+        if len(others) < FEWEST_NEIGHBOURS:
             return False
         gap, spread = max(min(others) - value, value - max(others)), max(others) - min(others)
         if gap <= spread + 2 * _exact(claim.precision):
@@ -139,24 +141,23 @@ def _out_of_place(line: Line, neighbours: Sequence[Line]) -> bool:
 
 
 def _impossible(claims: Sequence[Claim], test_images: Mapping[str, int], supports: Supports) -> Iterator[Hit]:
-    images = {(run, metric): count for run, count in test_images.items() for metric in OF_ALL_IMAGES}
-    images |= {(run, f"test_recall_{label}"): n for run, labels in supports.items() for label, n in labels.items()}
-    for claim in claims:
-        count, possible = images.get((claim.run or "", claim.metric), 0), _span(claim)
+    for claim in (claim for claim in claims if claim.metric.is_share):
+        run, label, possible = claim.run or "", claim.metric.label, _span(claim)
+        count = test_images.get(run, 0) if label is None else supports.get(run, {}).get(label, 0)
         whole = range(max(0, math.ceil(possible.low * count)), min(count, math.floor(possible.high * count)) + 1)
         if count and not any(possible.has(Fraction(k, count)) for k in whole):
             yield [claim], f"{claim.column} {claim.published}: no whole number of {count:,} test images gives that."
 
 
-def _accuracy_and_recall(lines: Lines) -> Iterator[Hit]:
-    for line in lines.values():
-        pair = [line[metric] for metric in ("test_accuracy", "test_recall_weighted") if metric in line]
+def _accuracy_and_recall(rows: PrintedRows) -> Iterator[Hit]:
+    for row in rows.values():
+        pair = [row[metric] for metric in (ACCURACY, WEIGHTED_RECALL) if metric in row]
         if len(pair) == 2 and not _span(pair[0]).meets(_span(pair[1])):
             values = " and ".join(claim.published for claim in pair)
             yield pair, f"Accuracy and weighted recall are the same quantity, but printed as {values}."
 
 
-def _wrong_sizes(sizes: Sequence[Mapping[str, object]]) -> Iterator[Found]:
+def _wrong_sizes(sizes: Sequence[TableRow]) -> Iterator[Found]:
     for row in sizes:
         if row["published"] is not None and row["published"] != row["counted"]:
             where = ", ".join(str(row[key]) for key in ("where", "network", "layer") if row.get(key))
@@ -166,7 +167,7 @@ def _wrong_sizes(sizes: Sequence[Mapping[str, object]]) -> Iterator[Found]:
 
 def _parameters(claims: Sequence[Claim], parameters: Mapping[str, int]) -> Iterator[Hit]:
     for claim in claims:
-        count = parameters.get(claim.run or "") if claim.metric == "parameters" else None
+        count = parameters.get(claim.run or "") if claim.metric == Metric("parameters") else None
         if count is not None and not _span(claim).has(Fraction(count)):
             yield [claim], f"{claim.published} parameters are printed; the layers have {count:,}."
 
@@ -187,10 +188,11 @@ def _beside_log(claim: Claim) -> str:
 
 
 def _classes_against_total(claims: Sequence[Claim], supports: Supports) -> Iterator[Hit]:
-    for total in (claim for claim in claims if claim.metric == "test_accuracy"):
+    for total in (claim for claim in claims if claim.metric == ACCURACY):
         images = supports.get(total.run or "", {})
         own = {claim.metric: claim for claim in claims if claim.run == total.run}
-        recalls = {label: own[f"test_recall_{label}"] for label in images if f"test_recall_{label}" in own}
+        by_label = {label: own.get(Metric("recall", "test", label=label)) for label in images}
+        recalls = {label: claim for label, claim in by_label.items() if claim}
         if recalls and len(recalls) == len(images):
             mean = _mean([(_span(claim), images[label]) for label, claim in recalls.items()])
             if not mean.meets(_span(total)):

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import pandas as pd
 
+from stages.compare.columns import TableRow
 from stages.compare.contradictions import found
 from stages.compare.scale import FULL
-from stages.compare.side_by_side import Beside, Row
+from stages.compare.side_by_side import Beside
 from stages.documents.paper import Paper
+from stages.results.metric import Metric
 from stages.splits.facts import OFFICIAL
 
 SHOWN = 6  # claims of a finding whose replay is told
 
 
-def finding_rows(beside: Beside, author_log: pd.DataFrame, sizes: Sequence[Row]) -> list[Row]:
+def finding_rows(beside: Beside, author_log: pd.DataFrame, sizes: Sequence[TableRow]) -> list[TableRow]:
     """What the rules of :mod:`stages.compare.contradictions` find, then what reading found."""
     paper = beside.paper
     by_rule = found(
@@ -28,7 +29,7 @@ def finding_rows(beside: Beside, author_log: pd.DataFrame, sizes: Sequence[Row])
         supports(beside),
         parameters(beside, sizes),
     )
-    rows: list[Row] = [
+    rows: list[TableRow] = [
         {
             "rule": finding.rule,
             "where": finding.where,
@@ -38,7 +39,7 @@ def finding_rows(beside: Beside, author_log: pd.DataFrame, sizes: Sequence[Row])
         }
         for finding in by_rule
     ]
-    read: list[Row] = [{"rule": "", "where": item.where, "finding": item.finding} for item in paper.findings]
+    read: list[TableRow] = [{"rule": "", "where": item.where, "finding": item.finding} for item in paper.findings]
     return [*rows, *read]
 
 
@@ -65,15 +66,15 @@ def official_test_images(paper: Paper) -> dict[str, int]:
 
 def supports(beside: Beside) -> dict[str, dict[int, int]]:
     """How many test images of each label a document prints, taken to hold for all of its runs."""
-    printed = {
-        int(match[1]): round(claim.value)
-        for claim in beside.claims
-        if (match := re.fullmatch(r"test_images_(\d+)", claim.metric))
-    }
+    printed: dict[int, int] = {}
+    for claim in beside.claims:
+        match claim.metric:
+            case Metric("images", "test", label=int(label)):
+                printed[label] = round(claim.value)
     return dict.fromkeys(beside.paper.runs, printed) if printed else {}
 
 
-def parameters(beside: Beside, sizes: Sequence[Row]) -> dict[str, int]:
+def parameters(beside: Beside, sizes: Sequence[TableRow]) -> dict[str, int]:
     """How many parameters the networks of the document's runs have, as built here."""
     counted = {row["network"]: row["counted"] for row in sizes if not row.get("layer")}
     counts = {run: int(str(counted[size.title]))

@@ -14,11 +14,11 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-LEVEL = 0.95
+ALPHA = 0.05  # of a two-sided test or a family of them, and of each of two one-sided tests
+CONFIDENCE = 1 - ALPHA
+EQUIVALENCE = 1 - 2 * ALPHA  # the confidence of an interval whose ends are two one-sided tests
 DECIMALS = 12  # of accuracies and their sums: what lies beyond is the rounding of the arithmetic, not a difference
 PerSeed = Mapping[int, NDArray[np.generic]]
-
-
 UNSEEN = 1 / math.sqrt(12)  # standard deviation of what rounding to whole steps takes away, in steps
 
 
@@ -33,6 +33,11 @@ class Estimate:
     p: float | None = None
 
 
+def accuracy_of(right: PerSeed) -> float:
+    """The accuracy of a run, mean over its seeds; 0..1."""
+    return sum(float(images.mean()) for images in right.values()) / len(right)
+
+
 def contrast(sides: Sequence[tuple[float, PerSeed]]) -> dict[int, NDArray[np.float64]]:
     """Per seed and image, the sum of each side times its weight. Raises ValueError if seeds or images do not match."""
     seeds = sides[0][1].keys()
@@ -43,7 +48,7 @@ def contrast(sides: Sequence[tuple[float, PerSeed]]) -> dict[int, NDArray[np.flo
                            DECIMALS) for seed in seeds}  # fmt: skip
 
 
-def paired_difference(first: PerSeed, second: PerSeed, level: float = LEVEL) -> Estimate:
+def paired_difference(first: PerSeed, second: PerSeed, level: float = CONFIDENCE) -> Estimate:
     """The difference in accuracy, first minus second, of runs with the same seeds on the same test images.
 
     Per seed and image, whether the prediction is right. Raises ValueError if seeds or images do not match.
@@ -51,7 +56,7 @@ def paired_difference(first: PerSeed, second: PerSeed, level: float = LEVEL) -> 
     return estimate(contrast([(1.0, first), (-1.0, second)]), level)
 
 
-def estimate(per_image: Mapping[int, NDArray[np.float64]], level: float = LEVEL) -> Estimate:
+def estimate(per_image: Mapping[int, NDArray[np.float64]], level: float = CONFIDENCE) -> Estimate:
     """The mean of a value that every test image has under every seed, with its ``level`` interval.
 
     With several seeds Student's interval and test over the seeds' means; pairs share their training subset. With one
@@ -74,7 +79,7 @@ def estimate(per_image: Mapping[int, NDArray[np.float64]], level: float = LEVEL)
     return Estimate(mean, mean - half, mean + half, 1, p)
 
 
-def over_seeds(values: Sequence[float], level: float = LEVEL, *, step: float = 0.0) -> Estimate:
+def over_seeds(values: Sequence[float], level: float = CONFIDENCE, *, step: float = 0.0) -> Estimate:
     """The mean of a value that every seed has, with Student's interval and test; without them for a single seed.
 
     ``step``: how far apart two values are at least that differ, 1 / images for an accuracy. Seeds that agree may differ

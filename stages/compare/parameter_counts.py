@@ -5,28 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from stages.compare.columns import TableRow
 from stages.documents.exhibits import Size
 
 if TYPE_CHECKING:  # importing it takes more than a second, which a report need not pay
     from torch import nn
 
-Row = dict[str, object]
 EQUAL, DIFFERENT, NOT_PUBLISHED = "equal", "different", "not published"
 
 
-def size_rows(sizes: Sequence[Size]) -> list[Row]:
+def size_rows(sizes: Sequence[Size]) -> list[TableRow]:
     """A row per network, and one per layer where the document lists them; columns :data:`SIZE_COLUMNS`."""
     return [row for size in sizes for row in _rows(size)]
 
 
-def _rows(size: Size) -> Iterator[Row]:
+def _rows(size: Size) -> Iterator[TableRow]:
     import torch
 
     from models.registry import build
 
     with torch.device("meta"):
         model = build(size.model, size.channels, size.classes, size.options)
-    about: Row = {"network": size.title, "where": size.where, "statistics": size.statistics}
+    about: TableRow = {"network": size.title, "where": size.where, "statistics": size.statistics}
     yield {**about, **_compared(size.published, count(model, statistics=size.statistics))}
     if size.layers:
         layers = [(type(layer).__name__, count(layer, statistics=size.statistics)) for layer in _layers(model)]
@@ -36,7 +36,7 @@ def _rows(size: Size) -> Iterator[Row]:
             yield {**about, "layer": name, "kind": kind, **_compared(published, counted)}
 
 
-def _compared(published: int | None, counted: int) -> Row:
+def _compared(published: int | None, counted: int) -> TableRow:
     outcome = NOT_PUBLISHED if published is None else EQUAL if published == counted else DIFFERENT
     return {"published": published, "counted": counted, "outcome": outcome}
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from stages.compare.intervals import Estimate, paired_difference
-from stages.compare.side_by_side import Beside, Row
-from stages.documents.exhibits import Comparison, Grid, Iterations, Sweep
+from stages.compare.columns import TableRow
+from stages.compare.intervals import Estimate, accuracy_of, paired_difference
+from stages.compare.side_by_side import Beside
+from stages.documents.exhibits import Comparison, GridFigure, Iterations, Sweep
 from stages.results.cell_result import CellResult
 
 
-def comparison_rows(beside: Beside, comparison: Comparison) -> list[Row]:
+def comparison_rows(beside: Beside, comparison: Comparison) -> list[TableRow]:
     """Runs beside a baseline; columns :data:`COMPARISON_COLUMNS`."""
     baseline = beside.ours.get(comparison.baseline)
     titles = {**beside.paper.runs, **beside.paper.variants}
     rows = []
     listed = [run for pattern in comparison.runs for run in _matching(pattern, beside)]
     for run in dict.fromkeys([comparison.baseline, *listed]):
-        row: Row = {"run": run, "title": titles.get(run, run), "scale": beside.scale(run)}
+        row: TableRow = {"run": run, "title": titles.get(run, run), "scale": beside.scale(run)}
         if (result := beside.ours.get(run)) is not None:
             row |= {"title": beside.paper.run_title(result.cell)}
             row |= {metric: result.mean(metric) for metric in ("test_accuracy", "test_f1_macro")}
@@ -36,11 +37,11 @@ def _matching(pattern: str, beside: Beside) -> list[str]:
     return [run for run in beside.ours if fnmatchcase(run, pattern)] if "*" in pattern else [pattern]
 
 
-def sweep_rows(beside: Beside, sweep: Sweep) -> list[Row]:
+def sweep_rows(beside: Beside, sweep: Sweep) -> list[TableRow]:
     """Runs over a number; columns :data:`SWEEP_COLUMNS`."""
     rows = []
     for point, run in sweep.points.items():
-        row: Row = {"point": point, "run": run, "scale": beside.scale(run)}
+        row: TableRow = {"point": point, "run": run, "scale": beside.scale(run)}
         if (result := beside.ours.get(run)) is not None:
             row |= {metric: result.mean(metric) for metric in ("test_accuracy", "test_f1_macro")}
             row |= {"labels_accuracy": accuracy_on(result, sweep.labels), "seeds": len(result.cell.recipe.seeds)}
@@ -48,7 +49,7 @@ def sweep_rows(beside: Beside, sweep: Sweep) -> list[Row]:
     return rows
 
 
-def grid_rows(beside: Beside, grid: Grid) -> list[Row]:
+def grid_rows(beside: Beside, grid: GridFigure) -> list[TableRow]:
     """What was run of a study's grid; columns :data:`GRID_COLUMNS`."""
     return [
         {
@@ -66,9 +67,9 @@ def grid_rows(beside: Beside, grid: Grid) -> list[Row]:
     ]
 
 
-def iteration_rows(beside: Beside, wanted: Iterations) -> list[Row]:
+def iteration_rows(beside: Beside, wanted: Iterations) -> list[TableRow]:
     """Accuracy and change of the state by iterations, means over the seeds; columns :data:`ITERATION_COLUMNS`."""
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     for key, result in beside.ours.items():
         if not any(fnmatchcase(key, pattern) for pattern in wanted.runs) or result.iterations.empty:
             continue
@@ -87,9 +88,9 @@ def iteration_rows(beside: Beside, wanted: Iterations) -> list[Row]:
     return rows
 
 
-def reliability_rows(beside: Beside) -> list[Row]:
-    """Reliability diagrams, the seeds of a run together; columns :data:`RELIABILITY_COLUMNS`."""
-    rows: list[Row] = []
+def reliability_rows(beside: Beside) -> list[TableRow]:
+    """Reliability diagrams, the seeds of a run together; columns :data:`RUN_RELIABILITY_COLUMNS`."""
+    rows: list[TableRow] = []
     for key, result in beside.ours.items():
         about = {
             "key": key,
@@ -106,8 +107,7 @@ def reliability_rows(beside: Beside) -> list[Row]:
 
 def accuracy_on(result: CellResult, labels: Sequence[int] | None) -> float:
     """Accuracy on the test images of ``labels`` (all by default), mean over the seeds; 0..1."""
-    correct = result.correct(labels)
-    return sum(float(right.mean()) for right in correct.values()) / len(correct)
+    return accuracy_of(result.correct(labels))
 
 
 def share_seeds(first: CellResult, second: CellResult) -> bool:

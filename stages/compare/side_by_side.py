@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from stages.compare.carbon import cost, grams_per_kwh
-from stages.compare.columns import CLAIM_COLUMNS, DIFFERENCE_COLUMNS, HEADLINE_COLUMNS
-from stages.compare.scale import FULL, NOT_RUN, REDUCED
-from stages.compare.verdicts import EXACT, INCONCLUSIVE, Measured, judge, measure, target
+from stages.compare.columns import CLAIM_COLUMNS, DIFFERENCE_COLUMNS, HEADLINE_COLUMNS, TableRow
+from stages.compare.scale import FULL, NOT_RUN, differences, scale_of
+from stages.compare.verdicts import EXACT, INCONCLUSIVE, Interval, interval_of, judge, target
 from stages.documents.claims import Claim
 from stages.documents.paper import Paper, cell_fields
 from stages.params import Energy
 from stages.results.cell_result import CellResult
 
-Row = dict[str, object]
+CALIBRATION = ("nll", "brier", "ece")  # scores of a seed that no document prints
 
 
 @dataclass(frozen=True)
@@ -32,26 +32,18 @@ class Beside:
 
     def scale(self, run: str | None) -> str:
         """Whether a run was made at the document's own scale; empty for a model that was cited only."""
-        if run is None:
-            return ""
-        if run not in self.ours:
-            return NOT_RUN
-        return REDUCED if self.paper.differences(self.ours[run].cell, self.ours[run].images) else FULL
-
-    def common_scale(self, *runs: str) -> str:
-        """The scale of what needs several runs: the poorest of theirs."""
-        return max((self.scale(run) for run in runs), key=(FULL, REDUCED, NOT_RUN).index)
+        return "" if run is None else scale_of(self.paper, self.ours.get(run))
 
     @cached_property
-    def claim_rows(self) -> list[Row]:
+    def claim_rows(self) -> list[TableRow]:
         """Every published number in the document's order; columns :data:`CLAIM_COLUMNS`."""
         return [self._claim_row(claim) for claim in self.claims]
 
-    def _claim_row(self, claim: Claim) -> Row:
+    def _claim_row(self, claim: Claim) -> TableRow:
         """A difference and a verdict exist for full runs only: a reduced run says nothing about the document."""
-        found, scale, aim = self._measured(claim), self.scale(claim.run), target(claim)
-        row: Row = {
-            **{name: getattr(claim, name) for name in CLAIM_COLUMNS if name in Claim.model_fields},
+        found, scale, aim = self._interval(claim), self.scale(claim.run), target(claim)
+        row: TableRow = {
+            **claim.model_dump(include=set(CLAIM_COLUMNS)),
             "log": claim.author_log,
             "log_epochs": claim.author_log_epochs,
             "scale": scale,
@@ -72,12 +64,12 @@ class Beside:
         row["verdict"], row["reason"] = self._verdict(claim, found, scale)
         return row
 
-    def _verdict(self, claim: Claim, found: Measured | None, scale: str) -> tuple[str, str]:
+    def _verdict(self, claim: Claim, found: Interval | None, scale: str) -> tuple[str, str]:
         """The verdict and, where it is none, why; empty for a model that was cited only."""
         if claim.run is None:
             return "", "cited, not trained by the document"
         if scale != FULL:
-            return NOT_RUN, "" if scale == NOT_RUN else "reduced run"
+            return NOT_RUN, "" if scale == NOT_RUN else scale
         if found is None:
             return NOT_RUN, "not measured"
         if claim.margin is None:
@@ -87,21 +79,21 @@ class Beside:
         single = found.seeds == 1 and found.basis != EXACT
         return judge(found, target(claim), claim.margin, claim.better), "1 seed" if single else ""
 
-    def _measured(self, claim: Claim) -> Measured | None:
+    def _interval(self, claim: Claim) -> Interval | None:
         result = self.ours.get(claim.run or "")
         if result is None:
             return None
         try:
-            return measure(result, claim.metric)
+            return interval_of(result, claim.metric)
         except KeyError:  # a label that the run's data do not have, or a split that was not tabulated
             return None
 
-    def headline(self) -> list[Row]:
+    def headline(self) -> list[TableRow]:
         """The document's main metric of every run, its own and ours; columns :data:`HEADLINE_COLUMNS`."""
         head = self.paper.headline
         tables = {table.id: table for table in self.paper.tables}
         titles = {**self.paper.runs, **self.paper.variants}
-        rows: dict[str, Row] = {}
+        rows: dict[str, TableRow] = {}
         for claim, row in zip(self.claims, self.claim_rows, strict=True):
             if claim.metric == head.metric and claim.run is not None and claim.run not in rows:
                 table = tables[claim.table]
@@ -113,7 +105,7 @@ class Beside:
         first = [self._own_headline(result) for result in own]
         return [{key: row.get(key) for key in HEADLINE_COLUMNS} for row in [*first, *rows.values()]]
 
-    def _own_headline(self, result: CellResult) -> Row:
+    def _own_headline(self, result: CellResult) -> TableRow:
         head, fields = self.paper.headline, cell_fields(result.cell)
         return {
             "row": head.own_row.format(**fields),
@@ -124,7 +116,7 @@ class Beside:
             "seeds": len(result.cell.recipe.seeds),
         }
 
-    def cells(self) -> list[Row]:
+    def cells(self) -> list[TableRow]:
         """Every run of this home; columns :data:`CELL_COLUMNS`."""
         title, intensity = self.paper.run_title, grams_per_kwh(self.energy.country)
         return [
@@ -132,11 +124,11 @@ class Beside:
             for key, result in self.ours.items()
         ]
 
-    def recipe_differences(self) -> list[Row]:
+    def recipe_differences(self) -> list[TableRow]:
         """Where our cells depart from the document's recipe; values as JSON; columns :data:`DIFFERENCE_COLUMNS`."""
         cells: dict[tuple[str, str, str], list[str]] = {}
         for key, result in self.ours.items():
-            for parameter, pair in self.paper.differences(result.cell, result.images).items():
+            for parameter, pair in differences(self.paper, result.cell, result.images).items():
                 paper, this_run = (value if isinstance(value, str) else json.dumps(value) for value in pair)
                 cells.setdefault((parameter, paper, this_run), []).append(key)
         return [
@@ -145,7 +137,7 @@ class Beside:
         ]
 
 
-def _cell_row(result: CellResult, title: str, scale: str) -> Row:
+def _cell_row(result: CellResult, title: str, scale: str) -> TableRow:
     recipe, metrics = result.cell.recipe, result.metrics
     return {
         "key": result.cell.key,
@@ -165,7 +157,7 @@ def _cell_row(result: CellResult, title: str, scale: str) -> Row:
         "test_f1_macro": result.mean("test_f1_macro"),
         "test_loss": result.mean("test_loss"),
         "train_accuracy": result.mean("train_accuracy"),
-        **{name: result.mean(f"test_{name}") for name in ("nll", "brier", "ece")},
+        **{name: sum(getattr(seed, name) for seed in metrics.seeds) / len(metrics.seeds) for name in CALIBRATION},
         "latency_ms": result.latency.milliseconds,
         "seconds_per_epoch": result.seconds() / len(result.timing),
         "seconds": result.seconds(),
@@ -176,7 +168,7 @@ def _cell_row(result: CellResult, title: str, scale: str) -> Row:
     }
 
 
-def _cost_row(result: CellResult, energy: Energy, grams: float) -> Row:
+def _cost_row(result: CellResult, energy: Energy, grams: float) -> TableRow:
     price = cost(result, energy)
     watt_hours = price.joules / 3600
     return {

@@ -19,18 +19,19 @@ from stages.compare.columns import (
     GRID_COLUMNS,
     HEADLINE_COLUMNS,
     ITERATION_COLUMNS,
-    RELIABILITY_COLUMNS,
+    RUN_RELIABILITY_COLUMNS,
     SIZE_COLUMNS,
     STATEMENT_COLUMNS,
     SWEEP_COLUMNS,
     VERDICT_COLUMNS,
+    TableRow,
 )
 from stages.compare.findings import finding_rows
 from stages.compare.parameter_counts import size_rows
 from stages.compare.run_tables import comparison_rows, grid_rows, iteration_rows, reliability_rows, sweep_rows
-from stages.compare.scale import FULL, NOT_RUN, REDUCED
+from stages.compare.scale import REDUCED, SCALES
 from stages.compare.scores import write_scores
-from stages.compare.side_by_side import Beside, Row
+from stages.compare.side_by_side import Beside
 from stages.compare.verdicts import VERDICTS
 from stages.core.errors import StageError
 from stages.core.files import atomic_folder, write_json
@@ -51,7 +52,7 @@ def document_summary(beside: Beside) -> dict[str, Any]:
     outcomes = Counter(str(row["outcome"]) for row in statement_rows(beside))
     return {
         "title": beside.paper.title,
-        "runs": {scale: scales[scale] for scale in (FULL, REDUCED, NOT_RUN)},
+        "runs": {scale: scales[scale] for scale in SCALES},
         "cells": Counter(beside.scale(key) for key in beside.ours),
         "verdicts": {word: verdicts[word] for word in VERDICTS},
         "statements": {word: outcomes[word] for word in (*OUTCOMES, REDUCED)},
@@ -61,12 +62,12 @@ def document_summary(beside: Beside) -> dict[str, Any]:
 
 def write_tables(beside: Beside, folder: Path) -> None:
     """Write the document's tables as CSV into ``folder``."""
-    tables: dict[str, tuple[Sequence[Row], Sequence[str]]] = {
+    tables: dict[str, tuple[Sequence[TableRow], Sequence[str]]] = {
         "claims": (beside.claim_rows, CLAIM_COLUMNS),
         "headline": (beside.headline(), HEADLINE_COLUMNS),
         "statements": (statement_rows(beside), STATEMENT_COLUMNS),
         "cells": (beside.cells(), CELL_COLUMNS),
-        "reliability": (reliability_rows(beside), RELIABILITY_COLUMNS),
+        "reliability": (reliability_rows(beside), RUN_RELIABILITY_COLUMNS),
         "recipe_differences": (beside.recipe_differences(), DIFFERENCE_COLUMNS),
     }
     for comparison in beside.paper.comparisons:
@@ -86,7 +87,7 @@ def write_tables(beside: Beside, folder: Path) -> None:
         write_csv(folder / f"{name}.csv", [{key: row.get(key) for key in columns} for row in rows], columns)
 
 
-def verdict_rows(documents: Sequence[Beside]) -> list[Row]:
+def verdict_rows(documents: Sequence[Beside]) -> list[TableRow]:
     """How many published numbers of each document have each verdict; columns :data:`VERDICT_COLUMNS`."""
     return [
         {"paper": document.paper.id, "verdict": f"{document.paper.id}: {word}", "claims": count}
@@ -108,7 +109,7 @@ def summary(documents: Sequence[Beside], results: Results, energy: Energy) -> di
     for result in results.cells:
         trained_by.setdefault(result.run.code_sha256, set()).add(result.cell.architecture)
     papers = {document.paper.id: document_summary(document) for document in documents}
-    total = {scale: sum(paper["runs"][scale] for paper in papers.values()) for scale in (FULL, REDUCED, NOT_RUN)}
+    total = {scale: sum(paper["runs"][scale] for paper in papers.values()) for scale in SCALES}
     return {
         "runs": total,
         "cells": len(results.cells),

@@ -18,23 +18,24 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.compare.intervals import over_seeds
+from stages.compare.class_scores import by_class
+from stages.compare.intervals import ALPHA, EQUIVALENCE, over_seeds
+from stages.compare.scale import NOT_RUN
 from stages.documents.claims import Claim
 from stages.results.cell_result import CellResult
+from stages.results.metric import Metric
 from stages.splits.streams import numpy_stream
 
-MATCH, BETTER, WORSE, INCONCLUSIVE, NOT_RUN = "match", "better", "worse", "inconclusive", "not run"
+MATCH, BETTER, WORSE, INCONCLUSIVE = "match", "better", "worse", "inconclusive"
 VERDICTS = (MATCH, BETTER, WORSE, INCONCLUSIVE, NOT_RUN)
-ALPHA = 0.05  # of each of the two one-sided tests
 RESAMPLES = 1000
-COUNTED = ("parameters", "images", "classes")  # no seed changes them
 SEEDS, IMAGES, RESAMPLED, EXACT = "seeds", "binomial, 1 seed", "resampled test set, 1 seed", "exact"
 
 Direction = Literal["higher", "lower", "equal"]
 
 
 @dataclass(frozen=True)
-class Measured:
+class Interval:
     """A number with the ends of its two one-sided tests; None where there is no way to tell. ``basis``: from what."""
 
     mean: float
@@ -60,97 +61,93 @@ def target(claim: Claim) -> Target:
     return Target(*claim.printed_range(), "printed")
 
 
-def judge(measured: Measured, aim: Target, margin: float, better: Direction) -> str:
+def judge(found: Interval, aim: Target, margin: float, better: Direction) -> str:
     """The verdict; where a number has to be ``equal``, every mismatch is ``worse``."""
-    if measured.low is None or measured.high is None:
+    if found.low is None or found.high is None:
         return INCONCLUSIVE
     low, high = aim.low - margin, aim.high + margin
-    if low <= measured.low and measured.high <= high:
+    if low <= found.low and found.high <= high:
         return MATCH
-    if low <= measured.high and measured.low <= high:
+    if low <= found.high and found.low <= high:
         return INCONCLUSIVE
-    above = measured.low > high
+    above = found.low > high
     return BETTER if above == (better == "higher") and better != "equal" else WORSE
 
 
-def measure(result: CellResult, metric: str) -> Measured:
-    """A claim's metric of a run with its interval. Raises KeyError for a metric or label that there is none of."""
+def interval_of(result: CellResult, metric: Metric) -> Interval:
+    """A claim's metric of a run. Raises KeyError for a label that the data lack or a split that is not tabulated."""
     values = result.values(metric)
     seeds = len(result.cell.recipe.seeds)
-    if metric in COUNTED or "_images" in metric:
-        return Measured(values[0], values[0], values[0], seeds, EXACT)
+    if metric.counted:
+        return Interval(values[0], values[0], values[0], seeds, EXACT)
     return student(values, _step(result, metric)) if seeds > 1 else _one_seed(result, metric, values[0])
 
 
-def student(values: Sequence[float], step: float = 0.0) -> Measured:
+def student(values: Sequence[float], step: float = 0.0) -> Interval:
     """Student's interval over the seeds; ``step`` as for :func:`stages.compare.intervals.over_seeds`."""
-    found = over_seeds(values, 1 - 2 * ALPHA, step=step)
-    return Measured(found.mean, found.low, found.high, found.seeds, SEEDS)
+    found = over_seeds(values, EQUIVALENCE, step=step)
+    return Interval(found.mean, found.low, found.high, found.seeds, SEEDS)
 
 
-def _step(result: CellResult, metric: str) -> float:
+def _step(result: CellResult, metric: Metric) -> float:
     """What a single image makes of a metric; 0 for a loss, and where the training images are not tabulated."""
-    if "loss" in metric:
+    if metric.is_loss:
         return 0.0
-    if not metric.startswith("test_"):
-        return 1 / result.images[0] if result.images else 0.0
-    label = metric.removeprefix("test_recall_")
-    return 1 / len(next(iter(result.correct([int(label)] if label.isdigit() else None).values())))
+    if metric.part == "test":
+        return 1 / len(next(iter(result.correct(metric.labels).values())))
+    return 1 / result.images[0] if result.images else 0.0
 
 
-def binomial(right: int, images: int) -> Measured:
+def binomial(right: int, images: int) -> Interval:
     """An accuracy with the exact interval of Clopper and Pearson: over test sets, for the one seed."""
     from scipy.stats import binomtest
 
-    ends = binomtest(right, images).proportion_ci(1 - 2 * ALPHA, method="exact")
-    return Measured(right / images, float(ends.low), float(ends.high), 1, IMAGES)
+    ends = binomtest(right, images).proportion_ci(EQUIVALENCE, method="exact")
+    return Interval(right / images, float(ends.low), float(ends.high), 1, IMAGES)
 
 
-def _one_seed(result: CellResult, metric: str, value: float) -> Measured:
+def _one_seed(result: CellResult, metric: Metric, value: float) -> Interval:
     """The interval over the choice of test images; none for what was measured on training images."""
-    (seed,) = result.cell.recipe.seeds
-    if metric.startswith("test_loss"):
+    if metric.part == "train":
+        return Interval(value, None, None, 1, "")
+    if metric.is_loss:
         return _loss(result, metric, value)
-    if metric in ("test_accuracy", "test_recall_weighted", "test_error") or metric.startswith("test_recall_"):
-        label = metric.removeprefix("test_recall_")
-        right = result.correct([int(label)] if label.isdigit() else None)[seed]
-        found = binomial(int(right.sum()), len(right))
-        if metric != "test_error":
-            return found
-        assert found.low is not None
-        assert found.high is not None
-        return Measured(value, 1 - found.high, 1 - found.low, 1, IMAGES)
-    if metric.startswith("test_"):
-        stream = numpy_stream("resampled test set", result.cell.key, metric)
-        low, high = resampled(result.confusion(), metric.removeprefix("test_"), stream)
-        return Measured(value, low, high, 1, RESAMPLED)
-    return Measured(value, None, None, 1, "")
+    if metric.is_share:
+        return _share(result, metric, value)
+    stream = numpy_stream("resampled test set", result.cell.key, str(metric))
+    low, high = resampled(result.confusion(), metric, stream)
+    return Interval(value, low, high, 1, RESAMPLED)
 
 
-def _loss(result: CellResult, metric: str, value: float) -> Measured:
+def _loss(result: CellResult, metric: Metric, value: float) -> Interval:
     (scores,) = result.metrics.seeds
     if not math.isclose(scores.loss, scores.nll, rel_tol=1e-4):  # some images do not count: not a mean over them
-        return Measured(value, None, None, 1, "")
-    scale = value / scores.loss if metric == "test_loss_sum" else 1.0
+        return Interval(value, None, None, 1, "")
+    scale = value / scores.loss if metric.quantity == "loss_sum" else 1.0
     half = NormalDist().inv_cdf(1 - ALPHA) * scores.nll_error * scale
-    return Measured(value, value - half, value + half, 1, "test images, 1 seed")
+    return Interval(value, value - half, value + half, 1, "test images, 1 seed")
 
 
-def resampled(confusion: NDArray[np.int64], score: str, stream: np.random.Generator) -> tuple[float, float]:
-    """The 5 % and 95 % quantiles of a score over test sets drawn with replacement; ``score``: see :func:`scores`."""
+def _share(result: CellResult, metric: Metric, value: float) -> Interval:
+    (right,) = result.correct(metric.labels).values()
+    found = binomial(int(right.sum()), len(right))
+    if metric.quantity != "error":
+        return found
+    assert found.low is not None
+    assert found.high is not None
+    return Interval(value, 1 - found.high, 1 - found.low, 1, IMAGES)
+
+
+def resampled(confusion: NDArray[np.int64], metric: Metric, stream: np.random.Generator) -> tuple[float, float]:
+    """The 5 % and 95 % quantiles of a metric over test sets drawn with replacement; see :func:`scores`."""
     images = int(confusion.sum())
     draws = stream.multinomial(images, confusion.ravel() / images, size=RESAMPLES)
-    low, high = np.quantile(scores(draws.reshape(-1, *confusion.shape), score), (ALPHA, 1 - ALPHA))
+    low, high = np.quantile(scores(draws.reshape(-1, *confusion.shape), metric), (ALPHA, 1 - ALPHA))
     return float(low), float(high)
 
 
-def scores(confusions: NDArray[np.int64], score: str) -> NDArray[np.float64]:
+def scores(confusions: NDArray[np.int64], metric: Metric) -> NDArray[np.float64]:
     """A precision, recall or F1 as in :mod:`stages.learning.metrics`, of many matrices, (N, classes, classes)."""
-    name, average = score.split("_")
-    hits = np.diagonal(confusions, axis1=1, axis2=2).astype(np.float64)
     actual, predicted = confusions.sum(axis=2), confusions.sum(axis=1)
-    parts = {"precision": (hits, predicted), "recall": (hits, actual), "f1": (2 * hits, predicted + actual)}
-    numerator, denominator = parts[name]
-    by_class = np.divide(numerator, denominator, out=np.zeros_like(hits), where=denominator > 0)
-    weights = actual if average == "weighted" else (actual + predicted > 0).astype(np.int64)
-    return (by_class * weights).sum(axis=1) / weights.sum(axis=1)
+    weights = actual if metric.average == "weighted" else (actual + predicted > 0).astype(np.int64)
+    return (by_class(confusions, metric.quantity) * weights).sum(axis=1) / weights.sum(axis=1)

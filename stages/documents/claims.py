@@ -10,12 +10,8 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from stages.cell.recipe import Frozen
 from stages.core.errors import StageError
+from stages.documents.exhibits import NamedMetric
 from stages.documents.paper import Paper
-
-METRIC = (
-    r"parameters|images|classes|(train|test)_(accuracy|error|loss|loss_sum|recall_\d+|images|images_\d+)"
-    r"|test_(precision|recall|f1)_(weighted|macro)|best_train_(accuracy|loss)"
-)
 
 
 def _none_if_empty(value: object) -> object:
@@ -40,7 +36,7 @@ class Claim(Frozen):
     row: str
     column: str
     run: Annotated[str | None, Optional]
-    metric: Annotated[str, Field(pattern=f"^({METRIC})$")]
+    metric: NamedMetric
     published: str
     value: float
     unit: Literal["fraction", "count", "nats"]

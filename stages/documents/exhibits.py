@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, model_validator
+from pydantic import ConfigDict, PlainSerializer, PlainValidator, model_validator
 
 from stages.cell import Option
 from stages.cell.recipe import Frozen
+from stages.results.metric import Metric
+
+# A metric by its name, here and in claims.csv.
+NamedMetric = Annotated[Metric, PlainValidator(lambda name: Metric.parse(str(name))), PlainSerializer(str)]
 
 
 class Table(Frozen):
@@ -36,7 +40,7 @@ class Headline(Frozen):
     without them they are left out.
     """
 
-    metric: str
+    metric: NamedMetric
     row: str
     column: str
     own_row: str = ""
@@ -113,7 +117,7 @@ class Sweep(Frozen):
     points: dict[float, str]
 
 
-class Grid(Frozen):
+class GridFigure(Frozen):
     """A figure of a study's grid: test accuracy over two of its options, ``rows`` and ``columns``."""
 
     id: str

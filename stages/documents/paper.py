@@ -6,7 +6,6 @@ papers/README.md explains the files; the classes here are the schema of paper.ya
 
 from __future__ import annotations
 
-import json
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from stages.documents.exhibits import (
     Deviation,
     Diagram,
     Finding,
-    Grid,
+    GridFigure,
     Headline,
     Iterations,
     Maps,
@@ -35,13 +34,9 @@ from stages.documents.exhibits import (
     Sweep,
     Table,
 )
+from stages.results.metric import Metric
 
 PAPERS = Path(__file__).resolve().parents[2] / "papers"
-# A cell's keys that the paper's recipe leaves free: its name and coordinates, and what no published number depends on.
-FREE_KEYS = {
-    "key", "study", "paper", "dataset", "architecture", "recipe.seeds", "split.seeds", "split.folder", "split.store"
-}  # fmt: skip
-ABSENT = "(absent)"
 Titles = dict[str, str]
 
 
@@ -69,12 +64,12 @@ class Paper(Frozen):
     variants: Titles = {}  # noqa: RUF012
     own_title: str = "{key}"
     recipe: tuple[Rule, ...]
-    headline: Headline = Headline(metric="test_accuracy", row="{row}", column="{column}")
+    headline: Headline = Headline(metric=Metric("accuracy", "test"), row="{row}", column="{column}")
     tables: tuple[Table, ...]
     statements: tuple[Statement, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     sweeps: tuple[Sweep, ...] = ()
-    grids: tuple[Grid, ...] = ()
+    grids: tuple[GridFigure, ...] = ()
     iterations: tuple[Iterations, ...] = ()
     maps: tuple[Maps, ...] = ()
     sizes: tuple[Size, ...] = ()
@@ -120,41 +115,14 @@ class Paper(Frozen):
         return next((title for pattern, title in self.variants.items() if fnmatchcase(run, pattern)), None)
 
     def recipe_of(self, run: str) -> tuple[dict[str, Any], set[str]]:
-        """A run's settings by dotted key, from the rules that match, and the keys that are free for it."""
+        """A run's settings by dotted key, from the rules that match, and the keys that these leave free."""
         settings: dict[str, Any] = {}
-        free = set(FREE_KEYS)
+        free: set[str] = set()
         for rule in self.recipe:
             if fnmatchcase(run, rule.runs):
                 settings = _overridden(settings, rule.values)
                 free |= set(rule.free)
         return {key: value for key, value in settings.items() if key not in free}, free
-
-    def differences(self, cell: Cell, images: tuple[int, int] | None = None) -> dict[str, tuple[Any, Any]]:
-        """Where a cell departs from the document's recipe: key -> (paper's value, the cell's); empty for a full run.
-
-        ``images``: how many images of each part it was made of, if that is known.
-
-        Every key of the cell counts but :data:`FREE_KEYS`; one of which the document says nothing is a difference once
-        it is set to something else than its default. Of a run that the document does not have, only what it says of all
-        such runs counts.
-        """
-        paper, free = self.recipe_of(cell.key)
-        ours = cell.model_dump(mode="json")
-        known = self.knows(cell.key)
-        pairs: dict[str, tuple[Any, Any]] = {}
-        if not known and cell.dataset not in self.datasets:
-            pairs["dataset"] = ", ".join(self.datasets.values()), cell.dataset
-        elif not known:
-            pairs["run"] = "not in the document", cell.key
-        pairs |= {key: (json.loads(json.dumps(value)), _at(ours, key)) for key, value in paper.items()}
-        unusual = flatten(cell.model_dump(mode="json", exclude_defaults=True)) if known else {}
-        for key, value in unusual.items():
-            said = any(key == name or key.startswith(f"{name}.") for name in (*paper, *free))
-            if not said and value is not None:
-                pairs[key] = ABSENT, value
-        if images is not None and cell.dataset in self.images:
-            pairs["images"] = list(self.images[cell.dataset]), list(images)
-        return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def _overridden(paper: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
@@ -163,13 +131,6 @@ def _overridden(paper: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]
         kept = {key: old for key, old in paper.items() if key != name and not key.startswith(f"{name}.")}
         paper = kept | flatten({name: value})
     return paper
-
-
-def _at(tree: Any, key: str) -> Any:
-    """What stands at a dotted key of nested mappings."""
-    for part in key.split("."):
-        tree = tree.get(part, ABSENT) if isinstance(tree, dict) else ABSENT
-    return tree
 
 
 def cell_fields(cell: Cell) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def milliseconds(value: str) -> str:
     return f"{1000 / float(value):.3g}{THIN}ms" if value else ""
 
 
-def duration(seconds: float | str) -> str:
+def elapsed(seconds: float | str) -> str:
     """Seconds in the unit that suits them."""
     number = float(seconds)
     for unit, size in (("h", 3600.0), ("min", 60.0)):
@@ -137,5 +137,5 @@ def inline(svg: str) -> Markup:
 
 FILTERS: tuple[Callable[..., object], ...] = (
     fraction, measured, difference, signed, points, percent, epochs, probability, count, millions, digits, rate, share,
-    milliseconds, duration, energy, symbol, inline, slug,
+    milliseconds, elapsed, energy, symbol, inline, slug,
 )  # fmt: skip

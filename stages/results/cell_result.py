@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from stages.cell import Cell
+from stages.results.metric import Metric
 from stages.results.records import Environment, Latency, Metrics, Run
 
 SCORES = (
@@ -53,32 +53,35 @@ class CellResult:
     latency: Latency
     composition: pd.DataFrame | None
 
-    def values(self, metric: str) -> tuple[float, ...]:
-        """A claim's metric after the last epoch: a value per seed, or one for all of them.
+    def values(self, metric: Metric | str) -> tuple[float, ...]:
+        """A metric, or that of a name: a value per seed, or one for all of them.
 
-        Raises KeyError for a metric or label that there is none of.
+        Raises KeyError for a label that the data lack or a split that is not tabulated, ValueError for an unknown name.
         """
-        if metric == "parameters":
-            return (float(self.metrics.parameters),)
-        if metric == "images":
-            return (self._images("train", None)[0] + self._images("test", None)[0],)
-        if metric == "classes":
-            return (float(self.metrics.classes),)
-        if match := re.fullmatch(r"(train|test)_images(?:_(\d+))?", metric):
-            return self._images(match[1], match[2])
-        if metric.endswith("_error"):
-            return tuple(1 - accuracy for accuracy in self.values(metric.replace("_error", "_accuracy")))
-        if match := re.fullmatch(r"(train|test)_recall_(\d+)", metric):
-            table = self.class_curves[self.class_curves["label"] == int(match[2])]
-            return self._last(table, f"{match[1]}_recall")
-        if metric.startswith("best_train_"):
-            best = self.curves.loc[self.curves.groupby("seed")["train_accuracy"].idxmax()].set_index("seed")
-            return tuple(float(best[metric.removeprefix("best_")][seed]) for seed in self.cell.recipe.seeds)
-        if metric.startswith("test_"):
-            return tuple(getattr(seed, metric.removeprefix("test_")) for seed in self.metrics.seeds)
-        return self._last(self.curves, metric)
+        if isinstance(metric, str):
+            return self.values(Metric.parse(metric))
+        match metric:
+            case Metric("parameters"):
+                return (float(self.metrics.parameters),)
+            case Metric("classes"):
+                return (float(self.metrics.classes),)
+            case Metric("images", ""):
+                return (self._images("train", None)[0] + self._images("test", None)[0],)
+            case Metric("images"):
+                return self._images(metric.part, metric.label)
+            case Metric("error"):
+                return tuple(1 - accuracy for accuracy in self.values(replace(metric, quantity="accuracy")))
+            case Metric("recall", label=int()):
+                table = self.class_curves[self.class_curves["label"] == metric.label]
+                return self._last(table, f"{metric.part}_recall")
+            case Metric(best=True):
+                best = self.curves.loc[self.curves.groupby("seed")["train_accuracy"].idxmax()].set_index("seed")
+                return tuple(float(best[f"train_{metric.score}"][seed]) for seed in self.cell.recipe.seeds)
+            case Metric(part="test"):
+                return tuple(getattr(seed, metric.score) for seed in self.metrics.seeds)
+        return self._last(self.curves, str(metric))
 
-    def mean(self, metric: str) -> float:
+    def mean(self, metric: Metric | str) -> float:
         """A metric, mean over the seeds."""
         values = self.values(metric)
         return sum(values) / len(values)
@@ -151,10 +154,10 @@ class CellResult:
         last = table[table["epoch"] == self.cell.recipe.epochs - 1].set_index("seed")[column]
         return tuple(float(last[seed]) for seed in self.cell.recipe.seeds)
 
-    def _images(self, part: str, label: str | None) -> tuple[float, ...]:
+    def _images(self, part: str, label: int | None) -> tuple[float, ...]:
         if self.composition is None:
             raise KeyError(part)
         table = self.composition[self.composition["part"] == part]
         if label is not None:
-            table = table[table["label"] == int(label)]
+            table = table[table["label"] == label]
         return (float(table["images"].sum()),)

@@ -28,7 +28,7 @@ WIDE_RANGE = 100  # a quantity that falls by more than this factor is drawn on a
 
 
 @dataclass(frozen=True)
-class Line:
+class Curve:
     """One quantity of one run over the epochs from 1: ``ours`` a column per seed, ``authors`` their log."""
 
     label: str
@@ -39,10 +39,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """Lines over one axis of values, called ``quantity``."""
+    """Curves over one axis of values, called ``quantity``."""
 
     quantity: str
-    lines: tuple[Line, ...]
+    curves: tuple[Curve, ...]
 
 
 def quantity(column: str) -> str:
@@ -62,9 +62,9 @@ def collect(
     panels = []
     for columns in chart.panels:
         places = [(run, column) for run in runs for column in columns]
-        lines = [_line(results.get(run), logs.get(run), column, _label(run, column, runs, columns, titles), position)
+        curves = [_curve(results.get(run), logs.get(run), column, _label(run, column, runs, columns, titles), position)
                  for position, (run, column) in enumerate(places)]  # fmt: skip
-        panels.append(Panel(_axis(columns), tuple(line for line in lines if not _empty(line))))
+        panels.append(Panel(_axis(columns), tuple(curve for curve in curves if not _empty(curve))))
     return panels
 
 
@@ -73,21 +73,21 @@ def runs_of(chart: Chart, titles: Mapping[str, str]) -> list[str]:
     return [run for run in titles if any(fnmatchcase(run, pattern) for pattern in chart.runs)]
 
 
-def _line(result: CellResult | None, log: pd.DataFrame | None, column: str, label: str, position: int) -> Line:
+def _curve(result: CellResult | None, log: pd.DataFrame | None, column: str, label: str, position: int) -> Curve:
     ours = authors = None
     if result is not None:
-        curves = result.curves
+        table = result.curves
         for part in ("train", "test"):
-            curves = curves.assign(**{f"{part}_error": 1 - curves[f"{part}_accuracy"]})
-        ours = curves.pivot_table(index="epoch", columns="seed", values=column)
+            table = table.assign(**{f"{part}_error": 1 - table[f"{part}_accuracy"]})
+        ours = table.pivot_table(index="epoch", columns="seed", values=column)
         ours = ours.set_axis(ours.index + 1)
     if log is not None and column in log:
         authors = log.set_index(log["epoch"] + 1)[column].dropna()
-    return Line(label, SERIES[position % len(SERIES)], ours, authors)
+    return Curve(label, SERIES[position % len(SERIES)], ours, authors)
 
 
-def _empty(line: Line) -> bool:
-    return line.ours is None and line.authors is None
+def _empty(curve: Curve) -> bool:
+    return curve.ours is None and curve.authors is None
 
 
 def _label(run: str, column: str, runs: Sequence[str], columns: Sequence[str], titles: Mapping[str, str]) -> str:
@@ -110,8 +110,8 @@ def draw(panels: Sequence[Panel], scale: str) -> Drawing:
     a logarithmic axis, so that both can be read.
     """
     with mpl.rc_context(STYLE):
-        lines = {line.label: line for panel in panels for line in panel.lines}
-        legend_rows = math.ceil(len(lines) / LEGEND_COLUMNS)
+        curves = {curve.label: curve for panel in panels for curve in panel.curves}
+        legend_rows = math.ceil(len(curves) / LEGEND_COLUMNS)
         below = 0.75 + 0.19 * legend_rows  # inches under the lowest axes
         each = 2.65 if len(panels) == 1 else 2.0
         height = below + each * len(panels) + 0.15 * (len(panels) - 1) + 0.1
@@ -124,21 +124,21 @@ def draw(panels: Sequence[Panel], scale: str) -> Drawing:
                 axes.set_xlabel("epoch", labelpad=2)
             else:
                 axes.tick_params(labelbottom=False)
-        keys = [Line2D([], [], color=line.color, linewidth=1.9, label=label) for label, line in lines.items()]
+        keys = [Line2D([], [], color=curve.color, linewidth=1.9, label=label) for label, curve in curves.items()]
         for handles, bottom in ((keys, 0.21), (_kind_handles(panels, scale), 0.0)):
             figure.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, bottom / height), **LEGEND)
         return finish(figure)
 
 
 def _draw_panel(axes: Axes, panel: Panel) -> None:
-    for line in panel.lines:
-        if line.authors is not None:
-            axes.plot(line.authors.index, line.authors, color=line.color, alpha=0.8, **AUTHORS)
-        if line.ours is not None:
-            if line.ours.shape[1] > 1:
-                low, high = line.ours.min(axis="columns"), line.ours.max(axis="columns")
-                axes.fill_between(line.ours.index, low, high, color=line.color, linewidth=0, alpha=0.2)
-            axes.plot(line.ours.index, line.ours.mean(axis="columns"), color=line.color, linewidth=1.9)
+    for curve in panel.curves:
+        if curve.authors is not None:
+            axes.plot(curve.authors.index, curve.authors, color=curve.color, alpha=0.8, **AUTHORS)
+        if curve.ours is not None:
+            if curve.ours.shape[1] > 1:
+                low, high = curve.ours.min(axis="columns"), curve.ours.max(axis="columns")
+                axes.fill_between(curve.ours.index, low, high, color=curve.color, linewidth=0, alpha=0.2)
+            axes.plot(curve.ours.index, curve.ours.mean(axis="columns"), color=curve.color, linewidth=1.9)
     axes.set_ylabel(panel.quantity)
     axes.grid(True)
     axes.tick_params(length=0)
@@ -161,8 +161,8 @@ def logarithmic_epochs(panel: Panel) -> bool:
 
 
 def _lengths(panel: Panel) -> tuple[int, int]:
-    ours = max((len(line.ours) for line in panel.lines if line.ours is not None), default=0)
-    return ours, max((len(line.authors) for line in panel.lines if line.authors is not None), default=0)
+    ours = max((len(curve.ours) for curve in panel.curves if curve.ours is not None), default=0)
+    return ours, max((len(curve.authors) for curve in panel.curves if curve.authors is not None), default=0)
 
 
 def _scale_epochs(axes: Axes, panel: Panel) -> None:
@@ -183,11 +183,11 @@ def ticks(axes: Axes, places: Sequence[float]) -> None:
 
 
 def _kind_handles(panels: Sequence[Panel], scale: str) -> list[Line2D]:
-    lines = [line for panel in panels for line in panel.lines]
-    there = any(line.ours is not None for line in lines)
+    curves = [curve for panel in panels for curve in panel.curves]
+    there = any(curve.ours is not None for curve in curves)
     label = f"ours, {scale}" if there else "ours: not run"
     handles = [Line2D([], [], color=SOFT, linewidth=1.9 if there else 0, label=label)]
-    if any(line.authors is not None for line in lines):
+    if any(curve.authors is not None for curve in curves):
         handles.append(Line2D([], [], color=SOFT, label="authors' log", **AUTHORS))
     return handles
 
@@ -196,8 +196,8 @@ def describe(panels: Sequence[Panel], scale: str) -> str:
     """What the chart shows, in words, for those who cannot see it."""
     parts = ["Line chart over the epochs."]
     for panel in panels:
-        ours = {line.label: line.ours.mean(axis="columns").iloc[-1] for line in panel.lines if line.ours is not None}
-        authors = {line.label: line.authors.iloc[-1] for line in panel.lines if line.authors is not None}
+        ours = {each.label: each.ours.mean(axis="columns").iloc[-1] for each in panel.curves if each.ours is not None}
+        authors = {each.label: each.authors.iloc[-1] for each in panel.curves if each.authors is not None}
         parts.append(f"{panel.quantity[0].upper()}{panel.quantity[1:]}.")
         parts.append(f"Ours ({scale}) after the last epoch: {_listed(ours)}." if ours else "Ours: not run.")
         if authors:

@@ -12,7 +12,7 @@ from stages.documents.paper import Paper
 from stages.report.figures.style import Drawing
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FigureView:
     """A figure of the report. ``number`` is the document's, empty for our own; ``same_as`` an earlier figure's number.
 
@@ -22,7 +22,7 @@ class FigureView:
     """
 
     name: str
-    number: str
+    number: str = ""
     caption: str
     draw: Callable[[], Drawing]
     description: str

@@ -7,7 +7,7 @@ from functools import partial
 
 import pandas as pd
 
-from stages.compare.scale import FULL, REDUCED
+from stages.compare.scale import REDUCED, scale_of
 from stages.documents.exhibits import Chart
 from stages.documents.paper import Paper
 from stages.report.figures.curves import collect, describe, draw, runs_of
@@ -63,7 +63,7 @@ class Drawer:
         panels = collect(chart, self.ours, self.author_log, titles)
         shown = {run: self.ours.get(run) for run in runs_of(chart, titles)}
         there = [result for result in shown.values() if result is not None]
-        kinds = {REDUCED if self.paper.differences(result.cell, result.images) else FULL for result in there}
+        kinds = {scale_of(self.paper, result) for result in there}
         scale = " and ".join(sorted(kinds))
         columns = ", ".join(dict.fromkeys(column for panel in chart.panels for column in panel))
         sources = list(dict.fromkeys(f"{_curves(result)} ({columns})" for result in there))
@@ -78,20 +78,30 @@ class Drawer:
         if REDUCED in kinds:
             notes.append(f"Ours on {', '.join(dict.fromkeys(result.cell.dataset for result in there))}.")
         return FigureView(
-            name, "" if chart.own else chart.id, chart.caption, partial(draw, panels, scale), describe(panels, scale),
-            curves(panels), " ".join(notes), tuple(sources), tuple(result.cell.key for result in there),
-        )  # fmt: skip
+            name=name,
+            number="" if chart.own else chart.id,
+            caption=chart.caption,
+            draw=partial(draw, panels, scale),
+            description=describe(panels, scale),
+            live=curves(panels),
+            note=" ".join(notes),
+            sources=tuple(sources),
+            runs=tuple(result.cell.key for result in there),
+        )
 
     def diagrams(self) -> list[FigureView]:
         """The document's block diagrams."""
         return [
             FigureView(
-                figure_name(self.paper, item.id), item.id, item.caption, partial(draw_diagram, item),
-                describe_diagram(item),
+                name=figure_name(self.paper, item.id),
+                number=item.id,
+                caption=item.caption,
+                draw=partial(draw_diagram, item),
+                description=describe_diagram(item),
                 sources=(f"papers/{self.paper.id}/paper.yaml",),
             )
             for item in self.paper.diagrams
-        ]  # fmt: skip
+        ]
 
 
 def _curves(result: CellResult) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,12 +14,12 @@ from stages.compare.columns import (
     COMPARISON_COLUMNS,
     GRID_COLUMNS,
     ITERATION_COLUMNS,
-    RELIABILITY_COLUMNS,
+    RUN_RELIABILITY_COLUMNS,
     SWEEP_COLUMNS,
 )
 from stages.core.tables import Row, read_rows
 from stages.core.text import slug
-from stages.documents.exhibits import Grid
+from stages.documents.exhibits import GridFigure
 from stages.documents.paper import Paper
 from stages.report.figures.figure import FigureView, figure_name
 from stages.report.figures.surveys import (
@@ -72,9 +72,11 @@ class Tabled:
                 label: [(float(row["point"]), float(row[column])) for row in there] for column, label in SWEPT.items()
             }
             views.append(FigureView(
-                figure_name(self.paper, sweep.id), "", sweep.caption, partial(draw_sweep, rows, sweep.axis),
-                describe_sweep(rows, sweep.axis), lines([Places(sweep.axis, "share", members)], xlog=True),
-                f"Not run: {', '.join(missing)}." if missing else "", sources, tuple(row["run"] for row in there),
+                name=figure_name(self.paper, sweep.id), caption=sweep.caption,
+                draw=partial(draw_sweep, rows, sweep.axis), description=describe_sweep(rows, sweep.axis),
+                live=lines([Places(sweep.axis, "share", members)], xlog=True),
+                note=f"Not run: {', '.join(missing)}." if missing else "",
+                sources=sources, runs=tuple(row["run"] for row in there),
             ))  # fmt: skip
         return views
 
@@ -97,11 +99,11 @@ class Tabled:
                 place = float(row["column"]), float(row["test_accuracy"])
                 members.setdefault(f"{row['row']} {grid.rows}", []).append(place)
             views.append(FigureView(
-                figure_name(self.paper, grid.id), grid.id, grid.caption,
-                partial(draw_grid, rows, grid.rows, grid.columns),
-                describe_grid(rows, grid.rows, grid.columns),
-                lines([Places(grid.columns, "test accuracy", members)], xlog=True), note, sources,
-                tuple(row["key"] for row in rows),
+                name=figure_name(self.paper, grid.id), number=grid.id, caption=grid.caption,
+                draw=partial(draw_grid, rows, grid.rows, grid.columns),
+                description=describe_grid(rows, grid.rows, grid.columns),
+                live=lines([Places(grid.columns, "test accuracy", members)], xlog=True), note=note,
+                sources=sources, runs=tuple(row["key"] for row in rows),
             ))  # fmt: skip
         return views
 
@@ -116,9 +118,10 @@ class Tabled:
                     for y, column in (("test accuracy", "test_accuracy"), ("change of the state", "state_change"))
                 ]
                 views.append(FigureView(
-                    figure_name(self.paper, f"{wanted.id} {dataset}"), "", f"{wanted.caption}: {title}",
-                    partial(draw_iterations, rows), describe_iterations(rows), lines(panels),
-                    f"Ours, {_scales(rows)}.", sources, tuple(dict.fromkeys(row["key"] for row in rows)),
+                    name=figure_name(self.paper, f"{wanted.id} {dataset}"), caption=f"{wanted.caption}: {title}",
+                    draw=partial(draw_iterations, rows), description=describe_iterations(rows),
+                    live=lines(panels), note=f"Ours, {_scales(rows)}.",
+                    sources=sources, runs=tuple(dict.fromkeys(row["key"] for row in rows)),
                 ))  # fmt: skip
         return views
 
@@ -134,9 +137,10 @@ class Tabled:
             note = f"Ours, {_scales(rows)}." + (f" Not run: {missing}." if missing else "")
             marks = [_mark(row, row["title"]) for row in rows]
             views.append(FigureView(
-                figure_name(self.paper, f"{item.id} trade-off"), "", f"{item.caption}: accuracy and cost",
-                partial(draw_scatter, marks), describe_scatter(marks), _scatter(marks), note, sources,
-                tuple(row["run"] for row in rows),
+                name=figure_name(self.paper, f"{item.id} trade-off"), caption=f"{item.caption}: accuracy and cost",
+                draw=partial(draw_scatter, marks), description=describe_scatter(marks),
+                live=_scatter(marks), note=note,
+                sources=sources, runs=tuple(row["run"] for row in rows),
             ))  # fmt: skip
         return views
 
@@ -149,15 +153,16 @@ class Tabled:
             marks = [_cost(row, row["key"] if named else row["architecture"]) for row in rows]
             kinds = " and ".join(dict.fromkeys(row["energy_kind"] for row in rows))
             views.append(FigureView(
-                figure_name(self.paper, f"cost {dataset}"), "", f"Accuracy against size and energy: {title}",
-                partial(draw_scatter, marks), describe_scatter(marks), _scatter(marks),
-                f"Ours, {_scales(rows)}; energy {kinds}, of one seed.", sources, tuple(row["key"] for row in rows),
+                name=figure_name(self.paper, f"cost {dataset}"), caption=f"Accuracy against size and energy: {title}",
+                draw=partial(draw_scatter, marks), description=describe_scatter(marks),
+                live=_scatter(marks), note=f"Ours, {_scales(rows)}; energy {kinds}, of one seed.",
+                sources=sources, runs=tuple(row["key"] for row in rows),
             ))  # fmt: skip
         return views
 
     def reliability(self) -> list[FigureView]:
         """Reliability diagrams, datasets apart: the document's runs first, as many as can be told apart."""
-        every, sources = self._rows("reliability", RELIABILITY_COLUMNS)
+        every, sources = self._rows("reliability", RUN_RELIABILITY_COLUMNS)
         views = []
         for dataset, title, there in self._by_dataset(every):
             keys = list(dict.fromkeys(row["key"] for row in there))
@@ -169,8 +174,9 @@ class Tabled:
             )
             note = f"Ours, {_scales(rows)}." + (f" {len(shown)} of {len(keys)} runs." if len(shown) < len(keys) else "")
             views.append(FigureView(
-                figure_name(self.paper, f"reliability {dataset}"), "", f"Reliability: {title}",
-                partial(draw_reliability, members), describe_reliability(members), live, note, sources, tuple(shown),
+                name=figure_name(self.paper, f"reliability {dataset}"), caption=f"Reliability: {title}",
+                draw=partial(draw_reliability, members), description=describe_reliability(members),
+                live=live, note=note, sources=sources, runs=tuple(shown),
             ))  # fmt: skip
         return views
 
@@ -207,7 +213,7 @@ def _scatter(marks: Sequence[Mark]) -> str:
     return lines(panels, xlog=True, points=True)
 
 
-def slopes(rows: Sequence[Mapping[str, str]], grid: Grid) -> dict[str, float]:
+def slopes(rows: Sequence[Row], grid: GridFigure) -> dict[str, float]:
     """Least squares of the accuracy on both options, the columns by their doublings: unit -> slope."""
     down = np.array([float(row["row"]) for row in rows])
     across = np.log2([float(row["column"]) for row in rows])

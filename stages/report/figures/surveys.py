@@ -11,10 +11,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from stages.core.tables import Row
 from stages.report.figures.curves import LEGEND, ticks
 from stages.report.figures.style import SERIES, SOFT, STYLE, Drawing, finish, new_figure
-
-Row = Mapping[str, str]
 
 
 def plain(axes: Axes) -> None:

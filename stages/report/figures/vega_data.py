@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from stages.report.figures.curves import Line, Panel, logarithmic_epochs, logarithmic_values
+from stages.report.figures.curves import Curve, Panel, logarithmic_epochs, logarithmic_values
 from stages.report.figures.style import SERIES
 
 DIGITS = 4  # significant ones: as many as a screen shows
@@ -32,27 +32,27 @@ def curves(panels: Sequence[Panel]) -> str:
         {
             "x": "epoch",
             "y": panel.quantity,
-            "ylog": logarithmic_values([v for line in panel.lines for v in _all(line)]),
-            "lines": [_curve(line) for line in panel.lines],
+            "ylog": logarithmic_values([v for curve in panel.curves for v in _all(curve)]),
+            "lines": [_curve(curve) for curve in panel.curves],
         }
         for panel in panels
     ]
     return to_json({"xlog": any(map(logarithmic_epochs, panels)), "panels": drawn})
 
 
-def _all(line: Line) -> list[float]:
-    ours = [] if line.ours is None else line.ours.to_numpy().ravel().tolist()
-    return [*ours, *([] if line.authors is None else line.authors.tolist())]
+def _all(curve: Curve) -> list[float]:
+    ours = [] if curve.ours is None else curve.ours.to_numpy().ravel().tolist()
+    return [*ours, *([] if curve.authors is None else curve.authors.tolist())]
 
 
-def _curve(line: Line) -> dict[str, Any]:
-    drawn: dict[str, Any] = {"name": line.label, "color": SERIES.index(line.color)}
-    if line.ours is not None:
-        drawn["mean"] = rounded(line.ours.mean(axis="columns"))
-        if line.ours.shape[1] > 1:
-            drawn["seeds"] = {str(seed): rounded(line.ours[seed]) for seed in line.ours}
-    if line.authors is not None:
-        drawn["log"] = {**_places(line.authors), "y": rounded(line.authors)}
+def _curve(curve: Curve) -> dict[str, Any]:
+    drawn: dict[str, Any] = {"name": curve.label, "color": SERIES.index(curve.color)}
+    if curve.ours is not None:
+        drawn["mean"] = rounded(curve.ours.mean(axis="columns"))
+        if curve.ours.shape[1] > 1:
+            drawn["seeds"] = {str(seed): rounded(curve.ours[seed]) for seed in curve.ours}
+    if curve.authors is not None:
+        drawn["log"] = {**_places(curve.authors), "y": rounded(curve.authors)}
     return drawn
 
 
