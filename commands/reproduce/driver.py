@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from graphlib import TopologicalSorter
 from heapq import heappop, heappush
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from commands.reproduce.board import Board
 from commands.reproduce.complaints import complaint
@@ -38,6 +38,7 @@ class Reproduction:
         self.sorter = TopologicalSorter({stage: list(graph.successors(stage)) for stage in plan})
         self.ready: list[int] = []
         self.locks: dict[str, ExitStack] = {}
+        self.inputs: dict[str, dict[str, Any]] = {}
         self.done: set[PipelineStage] = set()
         self.failed: dict[PipelineStage, str] = {}
         self.record = LockFile(plan, jobs)
@@ -95,7 +96,7 @@ class Reproduction:
         try:
             self.repo.stage_cache.restore(stage)
         except RunCacheNotFoundError:
-            stage.save_deps()
+            self.inputs[stage.addressing] = hashes(stage)
         else:
             self._save(stage, 0.0)
             return "taken from the cache"
@@ -131,6 +132,8 @@ class Reproduction:
             if event.status:
                 last = self.board.last(event.name)
                 self._fail(stage, f"exit status {event.status}" + (f": {last}" if last else ""))
+            elif edited := changed(self.inputs.pop(event.name), hashes(stage)):
+                self._fail(stage, f"{', '.join(edited)} changed while it ran; run it again")
             else:
                 seconds = self.board.seconds(event.name)
                 self._save(stage, seconds)
@@ -159,6 +162,17 @@ class Reproduction:
     def _fail(self, stage: PipelineStage, reason: str) -> None:
         self.board.fail(stage.addressing, reason)
         self.failed[stage] = reason
+
+
+def hashes(stage: PipelineStage) -> dict[str, Any]:
+    """What DVC knows the dependencies of a stage by, as they are now."""
+    stage.save_deps()
+    return {str(dep): dep.hash_info for dep in stage.deps}
+
+
+def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """The dependencies that are not what they were: DVC would record them as what the command was run with."""
+    return [name for name, known in before.items() if after[name] != known]
 
 
 def reproduce(home: Path, jobs: int, targets: Sequence[str] = ()) -> None:
