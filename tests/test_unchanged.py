@@ -50,25 +50,25 @@ EDITS: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("said", EDITS)
 def test_what_was_edited_is_named(said: str, inputs: Path) -> None:
-    with pytest.raises(StageError, match=f"{said}, so that its result would not be of what is recorded; run it again"):
-        with unchanged([inputs]):
-            EDITS[said](inputs)
+    why = "so that its result would not be of what is recorded; run it again"
+    with pytest.raises(StageError, match=f"{said}, {why}"), unchanged([inputs]):
+        EDITS[said](inputs)
 
 
 def test_other_settings_than_in_the_beginning_are_refused(inputs: Path) -> None:
     used = [1]
-    with pytest.raises(StageError, match="The parameters of this stage were changed while it ran; run it again"):
-        with unchanged([inputs], lambda: list(used)):
-            used.append(2)
+    said = "The parameters of this stage were changed while it ran; run it again"
+    with pytest.raises(StageError, match=said), unchanged([inputs], lambda: list(used)):
+        used.append(2)
 
 
 def test_code_that_was_edited_while_the_process_read_it_is_refused(inputs: Path) -> None:
     code = inputs / "code.py"
     code.write_text("")
     os.utime(code, (stages.STARTED + 1, stages.STARTED + 1))
-    with pytest.raises(StageError, match=r"code\.py was changed while this stage was starting"):
-        with unchanged([inputs]):
-            raise AssertionError("the block must not begin")
+    said = r"code\.py was changed while this stage was starting"
+    with pytest.raises(StageError, match=said), unchanged([inputs]):
+        raise AssertionError("the block must not begin")
 
 
 def test_a_failure_of_the_block_is_told_as_it_is(inputs: Path) -> None:
