@@ -19,7 +19,7 @@ from commands.damage import Damage, damaged_objects, damaged_outputs
 from commands.reproduce.complaints import complaint
 from commands.spotcheck import read_spotchecks
 from stages.core.errors import StageError, run_stage
-from stages.core.files import read_json
+from stages.core.files import read_json, read_yaml
 from stages.core.layout import Layout
 from stages.params import load_params
 from stages.results.read import read_results
@@ -34,7 +34,10 @@ def damages(homes: Sequence[Path]) -> list[Damage]:
 
     with Repo() as repo:
         cache = Path(os.path.relpath(repo.cache.local.path))
-    return [*damaged_objects(cache, homes), *(damage for home in homes for damage in damaged_outputs(home, cache))]
+        published = repo.config["remote"].get("published", {}).get("url")
+    stores = [cache, *([Path(os.path.relpath(published), "files", "md5")] if published else [])]
+    objects = [damage for store in stores for damage in damaged_objects(store, homes)]
+    return [*objects, *(damage for home in homes for damage in damaged_outputs(home, cache))]
 
 
 def stale_stages(home: Path) -> list[str]:
@@ -49,6 +52,18 @@ def stale_stages(home: Path) -> list[str]:
             return [stage.addressing for stage in stages if stage.changed(allow_missing=True)]
     except DvcException as error:
         raise StageError(f"{complaint(error)}.") from None
+
+
+def dead_entries(home: Path) -> list[str]:
+    """The entries of a home's dvc.lock whose stages no longer exist; DVC keeps them for ever."""
+    from dvc.repo import Repo
+
+    lock = home / "dvc.lock"
+    if not lock.is_file():
+        return []
+    with Repo() as repo:
+        known = {stage.name for stage in repo.index.stages if Path(stage.path).resolve().parent == home.resolve()}
+    return [name for name in read_yaml(lock).get("stages", {}) if name not in known]
 
 
 def outdated_results(layout: Layout) -> dict[str, str]:
@@ -100,6 +115,11 @@ def audit(homes: Sequence[Path]) -> None:
             f"{first / 'dvc.lock'} is stale: {', '.join(stale)} would run again; "
             "run `dvc repro` and commit what it writes."
         )
+    for home in homes:
+        if dead := dead_entries(home):
+            raise StageError(
+                f"{home / 'dvc.lock'} has entries of stages that no longer exist: {', '.join(dead)}; remove them."
+            )
     console.print(f"{first / 'dvc.lock'} is current.")
 
 

@@ -17,7 +17,7 @@ TABLES = ("headline", "compare", "report")
 
 # What decides no number of these stages: a change of it runs none of them again.
 EXCUSED = (
-    Excused(("stages.core.errors",), "how a stage fails"),
+    Excused(("stages.core.errors", "stages.core.validation"), "how a stage fails"),
     Excused(("stages.core.files",), "files that appear whole, and their hashes"),
     Excused(("stages.core.layout",), "the paths stand in dvc.yaml, too"),
     Excused(("stages", "stages.core.dependencies", "stages.core.unchanged"), "refuses what was edited meanwhile"),

@@ -10,12 +10,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ConfigDict, ValidationError, model_validator
 
 from stages.cell import Cell
 from stages.cell.recipe import Frozen
 from stages.core.errors import StageError
+from stages.core.files import read_yaml
+from stages.core.validation import first_mistake
 from stages.documents.exhibits import (
     Chart,
     ChartGroup,
@@ -158,12 +159,7 @@ def load_paper(folder: Path) -> Paper:
     """Read and check <folder>/paper.yaml; a :class:`StageError` names the key that is wrong."""
     path = folder / "paper.yaml"
     try:
-        return Paper.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise StageError(f"{path} is missing; restore it with `git checkout {path}`.") from None
-    except yaml.YAMLError as error:
-        raise StageError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
+        return Paper.model_validate(read_yaml(path))
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise StageError(f"{path}: key '{key}': {first['msg'].removeprefix('Value error, ')}; correct it.") from None
+        key, mistake = first_mistake(error)
+        raise StageError(f"{path}: key '{key}': {mistake}; correct it.") from None

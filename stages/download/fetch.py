@@ -72,7 +72,7 @@ def chunks(stream: IO[bytes]) -> Iterator[bytes]:
 def _download(url: str) -> Iterator[bytes]:
     # Only reading happens inside the `try`: what goes wrong where the pieces are written is not the source's fault.
     try:
-        with urlopen(Request(url, headers={"User-Agent": "recurnets"}), timeout=TIMEOUT) as response:
+        with urlopen(Request(url, headers={"User-Agent": "does-it-hold"}), timeout=TIMEOUT) as response:
             yield from chunks(response)
     except HTTPError as error:
         raise NotOfficial("not found" if error.code == 404 else f"HTTP status {error.code}") from None

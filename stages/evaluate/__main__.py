@@ -24,6 +24,7 @@ from stages.core.errors import StageError, run_stage
 from stages.core.files import read_json
 from stages.core.layout import Layout
 from stages.core.unchanged import unchanged
+from stages.core.validation import first_mistake
 from stages.evaluate.cell import evaluate_cell
 from stages.learning.assemble import check_cell
 from stages.params import load_params
@@ -40,8 +41,8 @@ def trained_cells(layout: Layout, key: str) -> list[Cell]:
         try:
             cells.append(Cell.model_validate(read_json(path).get("cell")))
         except ValidationError as error:
-            where = ".".join(map(str, ("cell", *error.errors()[0]["loc"])))
-            raise StageError(f"{path}: key '{where}' is not a cell's; run `dvc repro` to train it anew.") from None
+            key, mistake = first_mistake(error)
+            raise StageError(f"{path}: key 'cell.{key}': {mistake}; run `dvc repro` to train it anew.") from None
     return cells
 
 

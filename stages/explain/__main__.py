@@ -14,6 +14,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import torch
+
 from stages.cell import Cell
 from stages.core.dependencies import code_of
 from stages.core.errors import StageError, run_stage
@@ -23,12 +25,12 @@ from stages.explain.maps import run
 from stages.params import Explanation, load_params
 
 
-def asked(layout: Layout, key: str) -> tuple[Explanation, Cell]:
-    """What the parameters say of it, as they are now; a :class:`StageError` names an unknown one."""
+def asked(layout: Layout, key: str) -> tuple[Explanation, Cell, int]:
+    """What the parameters say of it, as they are now, and of threads; a :class:`StageError` names an unknown one."""
     params = load_params(layout.params)
     if key not in params.explanations:
         raise StageError(f"unknown explanation '{key}': params.yaml has {', '.join(params.explanations)}.")
-    return params.explanations[key], params.cell(key)
+    return params.explanations[key], params.cell(key), params.compute.threads
 
 
 def main() -> None:
@@ -38,7 +40,9 @@ def main() -> None:
     parser.add_argument("key", help="an entry of `explanations` in params.yaml")
     arguments = parser.parse_args()
     layout = Layout(arguments.home)
-    wanted, cell = asked(layout, arguments.key)
+    wanted, cell, threads = asked(layout, arguments.key)
+    if threads:
+        torch.set_num_threads(threads)
     inputs = [layout.data(cell.dataset), layout.training(cell), *code_of("explain")]
     with unchanged(inputs, lambda: asked(layout, arguments.key)):
         run(wanted, cell, layout)

@@ -15,6 +15,7 @@ from stages.cell import Cell, Split, Transform
 from stages.cell.recipe import Frozen, Recipe
 from stages.core.errors import StageError
 from stages.core.files import read_json
+from stages.core.validation import first_mistake
 from stages.params.machine import Energy
 from stages.params.mistakes import check_known, check_name, explain
 from stages.params.runs import Explanation, RecurNets, Run, Study
@@ -162,6 +163,5 @@ def load_cells(path: Path) -> Cells:
     try:
         return Cells.model_validate(read_json(path))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = explain(first["loc"], first["type"], first["msg"])
-        raise StageError(f"{path}: {where}; delete it and run `dvc repro`.") from None
+        key, mistake = first_mistake(error)
+        raise StageError(f"{path}: key '{key}': {mistake}; delete it and run `dvc repro`.") from None

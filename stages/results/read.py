@@ -16,6 +16,7 @@ from stages.core.errors import StageError
 from stages.core.files import read_json
 from stages.core.layout import Layout
 from stages.core.tables import REMAKE, numeric, read_csv
+from stages.core.validation import first_mistake
 from stages.params import Cells
 from stages.results.cell_result import (
     CLASS_CURVE_COLUMNS,
@@ -170,6 +171,5 @@ def _parse(kind: type[RecordType], path: Path) -> RecordType:
     try:
         return kind.model_validate(read_json(path))
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise StageError(f"{path}: key '{key}': {first['msg']}; {REMAKE}.") from None
+        key, mistake = first_mistake(error)
+        raise StageError(f"{path}: key '{key}': {mistake}; {REMAKE}.") from None
