@@ -1,0 +1,117 @@
+"""What was run before is never run again, and a seed is trained once: by each of the ways in which stages are run."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.clone import Clone
+
+CELL, RUN = "digits-recurnet1-4", "lstm-unbalanced"
+TARGETS = (f"evaluate@{CELL}", f"evaluate-run@{RUN}", "evaluate-study@gunn-order")
+DRAWN = [f"subsets.digits-{name}.seeds=[0,1]" for name in ("unbalanced", "augmented")]  # one draw for each seed
+EVERY_ITERATE = "recurnets.models.recurnet1.head_every_iterate"
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A clone in which a cell of the grid, a run and a study were trained, under two branches' parameters."""
+    made = Clone(tmp_path_factory.mktemp("clone"))
+    made.dvc("repro", *TARGETS)
+    made.commit("there")
+    made.run("git", "checkout", "-qb", "other")
+    made.change(lambda params: params["recurnets"]["models"]["recurnet1"].update(head_every_iterate=False))
+    made.change(lambda params: params["recipes"]["mnist-rnn"].update(batch_size=32))
+    made.change(lambda params: params["recipes"]["gunn"].update(batch_size=5))
+    said = made.dvc("repro", *TARGETS).stdout
+    assert trained(said) == {f"{CELL} seed 0", f"{RUN} seed 0", "gunn-order-4-false seed 0"}
+    made.commit("elsewhere")
+    made.run("git", "checkout", "-q", "main")
+    return made
+
+
+def trained(said: str) -> set[str]:
+    """What was really trained: cells and their seeds."""
+    return set(re.findall(r"([\w-]+ seed \d+): epoch 1/", said))
+
+
+def test_a_branch_that_is_switched_and_switched_back_trains_nothing(clone: Clone) -> None:
+    for branch in ("other", "main", "other", "main"):
+        clone.run("git", "checkout", "-qf", branch)
+        said = clone.dvc("repro", *TARGETS).stdout
+        assert trained(said) == set()
+        assert "Running stage 'train" not in said
+
+
+def test_parameters_that_are_changed_and_changed_back_train_nothing(clone: Clone) -> None:
+    for value in ("false", "true", "false", "true"):
+        said = clone.dvc("exp", "run", "-S", f"{EVERY_ITERATE}={value}", TARGETS[0]).stdout
+        assert trained(said) == set()
+        assert "Running stage 'train" not in said
+    clone.run("git", "checkout", "-qf", "main")
+
+
+def test_side_by_side_finds_them_too(clone: Clone) -> None:
+    for branch in ("other", "main"):
+        clone.run("git", "checkout", "-qf", branch)
+        driver = (sys.executable, "-m", "commands", "reproduce", ".", "--jobs", "2", *TARGETS)
+        said = clone.run(*driver).stdout
+        assert trained(said) == set()
+        assert f"train@{CELL}: started" not in said
+
+
+def test_an_experiment_that_is_applied_again_trains_nothing(clone: Clone) -> None:
+    """DVC applies it, then misses the outputs of stages that never ran, as those of full/: its status tells of that."""
+    clone.run("git", "checkout", "-qf", "main")
+    clone.dvc("exp", "run", "--name", "there", "-S", f"{EVERY_ITERATE}=false", TARGETS[0])
+    clone.dvc("exp", "run", "-S", f"{EVERY_ITERATE}=true", TARGETS[0])
+    clone.dvc("exp", "apply", "there", ok=False)
+    assert "head_every_iterate: false" in (clone.folder / "params.yaml").read_text()
+    said = clone.dvc("repro", TARGETS[0]).stdout
+    assert trained(said) == set()
+    assert "Running stage 'train" not in said
+    clone.run("git", "checkout", "-qf", "main")
+
+
+@pytest.mark.parametrize(
+    ("target", "folder", "change", "new"),
+    [
+        (TARGETS[0], CELL, ("recurnets.recipe.seeds=[0,1]",), {f"{CELL} seed 1"}),
+        (
+            TARGETS[1],
+            RUN,
+            ("recipes.mnist-rnn.seeds=[0,1]", "subsets.digits-unbalanced.seeds=[0,1]"),
+            {f"{RUN} seed 1"},
+        ),
+        (TARGETS[2], "gunn-order/gunn-order-4-false", ("recipes.gunn.seeds=[0,1]",), {"gunn-order-4-false seed 1"}),
+    ],
+)
+def test_a_second_seed_trains_that_seed_only(
+    clone: Clone, target: str, folder: str, change: tuple[str, ...], new: set[str]
+) -> None:
+    clone.run("git", "checkout", "-qf", "main")
+    clone.dvc("repro", target)
+    training = clone.folder / "results" / "training" / folder
+    weights, curves = (training / "seed-0.safetensors").read_bytes(), first_seed(training)
+    settings = [word for each in change for word in ("-S", each)]
+    assert trained(clone.dvc("exp", "run", *settings, target).stdout) == new
+    assert (training / "seed-0.safetensors").read_bytes() == weights
+    assert first_seed(training) == curves
+    alone = [word.replace("[0,1]", "[1]") for word in settings]
+    assert trained(clone.dvc("exp", "run", *alone, target).stdout) == set()
+    clone.run("git", "checkout", "-qf", "main")
+
+
+def first_seed(training: Path) -> list[list[bytes]]:
+    """The rows of seed 0 in both tables of curves."""
+    tables = ((training / name).read_bytes().splitlines() for name in ("curves.csv", "class_curves.csv"))
+    return [[row for row in table if row.startswith(b"0,")] for table in tables]
+
+
+def test_an_experiment_in_a_folder_of_its_own_finds_the_seeds_of_the_workspace(clone: Clone) -> None:
+    clone.run("git", "checkout", "-qf", "main")
+    said = clone.dvc("exp", "run", "--temp", "-S", "recurnets.recipe.seeds=[0,3]", f"train@{CELL}").stdout
+    assert trained(said) == {f"{CELL} seed 3"}
