@@ -16,7 +16,7 @@ from commands.damage import damaged_objects, damaged_outputs
 from stages.cell import Compute
 from stages.core.errors import StageError
 from stages.core.layout import Layout
-from stages.evaluate import cell as evaluate
+from stages.evaluate.cell import evaluate_cell
 from stages.learning.weights import load_weights
 from stages.splits.format import read_split
 from stages.train import local as train
@@ -194,28 +194,29 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Layout:
 def test_a_flipped_byte_of_the_data_stops_whoever_reads_them(name: str, trained: Layout) -> None:
     path = trained.data("digits") / name
     flip(path)
-    for stage in (train.run, evaluate.run):
+    for stage in (train.train_cell, evaluate_cell):
         with pytest.raises(StageError, match=rf"{name} is damaged: SHA-256 \w{{64}} was expected, \w{{64}} was found"):
-            stage([small_cell(epochs=2)], COMPUTE, trained)
+            stage(small_cell(epochs=2), COMPUTE, trained)
     flip(path)
     read_split(path.parent)
 
 
 def test_a_flipped_byte_of_the_weights_stops_their_evaluation(trained: Layout) -> None:
-    path = trained.weights(small_cell()) / "seed-0.safetensors"
+    path = trained.training(small_cell()) / "seed-0.safetensors"
     for position in (3, 40, -5):
         flip(path, position)
         with pytest.raises(
             StageError, match=r"seed-0\.safetensors is damaged: SHA-256 .* delete it and run `dvc repro`"
         ):
-            evaluate.run([small_cell(epochs=1)], COMPUTE, trained)
+            evaluate_cell(small_cell(epochs=1), COMPUTE, trained)
         flip(path, position)
-    assert not trained.predictions(small_cell()).exists()
+    assert not trained.evaluation(small_cell()).exists()
+    assert not trained.evaluation_clock(small_cell()).exists()
     assert load_weights(path.parent, 0)
 
 
 def test_a_flipped_byte_of_the_weights_own_digests_is_one_sentence(trained: Layout) -> None:
-    path = trained.weights(small_cell()) / "weights.json"
+    path = trained.training(small_cell()) / "weights.json"
     for position in range(len(path.read_bytes())):
         flip(path, position)
         with pytest.raises(StageError, match=str(path.parent)):
