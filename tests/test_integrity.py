@@ -35,7 +35,9 @@ stages:
 """
 MAKE = """
 from pathlib import Path
-for name in ("results/training/a", "results/training/sub/b", "scores.csv", "reports/tables/x.csv", "reports/tables/s/y"):
+for name in (
+    "results/training/a", "results/training/sub/b", "scores.csv", "reports/tables/x.csv", "reports/tables/s/y"
+):
     Path(name).parent.mkdir(parents=True, exist_ok=True)
     Path(name).write_text(name * 9)
 """

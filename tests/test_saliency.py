@@ -29,7 +29,6 @@ from stages.params import load_params
 from stages.train.local import train_cell
 from tests.small import REPOSITORY, write_split
 
-
 PARAMS = load_params(REPOSITORY / "params.yaml")
 WANTED = PARAMS.explanations["cnn-gru"].model_copy(update={"images": 8, "steps": 4})
 
