@@ -60,7 +60,8 @@ class Moved:
 def files(home: Path, *, results: bool) -> dict[str, Path]:
     """What a home has to be compared, by its path from there: the headline, and the results or else the scores."""
     if results:
-        found = [path for path in (home / "results").rglob("*") if path.is_file() and "clocks" not in path.parts]
+        clocks = home / "results" / "clocks"
+        found = [path for path in clocks.parent.rglob("*") if path.is_file() and clocks not in path.parents]
     else:
         found = [home / "scores.csv"]
         if not found[0].is_file():

@@ -44,9 +44,10 @@ def check_out(revision: str, path: Path, target: Path) -> None:
     import shutil
 
     from dvc.api import DVCFileSystem
+    from dvc_data.index import DataIndexDirError
 
     logging.getLogger("dvc").setLevel(logging.CRITICAL)  # what is not at hand is no error here
     try:
         DVCFileSystem(rev=revision).get(path.as_posix(), str(target), recursive=True)
-    except (OSError, FileNotFoundError):
+    except (OSError, DataIndexDirError):
         shutil.rmtree(target / path.name, ignore_errors=True)

@@ -10,10 +10,13 @@ import pandas as pd
 from PIL import Image
 
 from stages.cell import Cell
+from stages.compare.scale import REDUCED
+from stages.compare.scores import write_scores
 from stages.core.files import sha256_of, write_json, write_text
 from stages.core.layout import Layout
 from stages.params import Params
 from stages.results.cell_result import SCORES
+from stages.results.read import read_results
 from stages.splits.streams import numpy_stream
 
 ENVIRONMENT = {
@@ -29,6 +32,12 @@ def write_cells(home: Path, params: Params, keys: Iterable[str], *, evaluated: b
     write_json(Layout(home).cells, params.comparable().model_dump(mode="json"))
     for key in keys:
         write_cell(Layout(home), params.cell(key), evaluated=evaluated)
+
+
+def write_fake_scores(home: Path, params: Params) -> None:
+    """Write the row that each result has in scores.csv, as reduced runs."""
+    layout = Layout(home)
+    write_scores(((result, REDUCED) for result in read_results(layout, params).cells), layout)
 
 
 def write_cell(layout: Layout, cell: Cell, *, evaluated: bool = True) -> None:

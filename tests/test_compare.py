@@ -12,7 +12,7 @@ from stages.compare.tables import compare as write_comparison
 from stages.core.errors import StageError
 from stages.core.layout import Layout
 from stages.headline import headline
-from stages.params import Params, load_params
+from stages.params import Params, load_cells, load_params
 from stages.results.read import read_cell, read_results
 from tests.fake_results import write_cells
 
@@ -33,11 +33,13 @@ def full() -> Params:
 
 @pytest.fixture
 def compare(tmp_path: Path) -> Callable[[Params], Callable[[str], Rows]]:
-    """Compare what lies in the temporary home; gives a reader of the tables written."""
+    """Compare what lies in the temporary home as its parameters are now; gives a reader of the tables written."""
 
     def run(params: Params) -> Callable[[str], Rows]:
         layout = Layout(tmp_path)
-        write_comparison(read_results(layout, params), layout.reports, params.energy)
+        write_cells(tmp_path, params, [])  # what `check` would write
+        cells = load_cells(layout.cells)
+        write_comparison(read_results(layout, cells), layout, cells.energy)
 
         def read(name: str, paper: str = "recurnets") -> Rows:
             with (layout.reports / "tables" / paper / f"{name}.csv").open(newline="") as stream:
@@ -116,7 +118,7 @@ def test_seeds_are_averaged(tmp_path: Path, full: Params, compare) -> None:
     params = params.model_copy(update={"recurnets": params.recurnets.model_copy(update={"recipe": recipe})})
     write_cells(tmp_path, params, [KEY])
     row = claim(compare(params)("claims"), KEY, "test_accuracy")
-    seeds = json.loads((Layout(tmp_path).all_results / "runs" / KEY / "metrics.json").read_text())["seeds"]
+    seeds = json.loads((Layout(tmp_path).evaluation(params.cell(KEY)) / "metrics.json").read_text())["seeds"]
     assert (row["seeds"], row["basis"], row["reason"]) == ("3", "seeds", "")
     assert float(row["ours"]) == pytest.approx(sum(seed["accuracy"] for seed in seeds) / 3, abs=1e-15)
 
@@ -125,13 +127,10 @@ def test_every_named_run_is_compared_under_its_own_metrics(tmp_path: Path, full:
     write_cells(tmp_path, full, full.runs)
     read = compare(full)
     assert runs(tmp_path, "mnist-rnn") == {"full run": 6, "reduced run": 0, "not run": 0}
-    for metric, file, column in (
-        ("train_accuracy", "curves.csv", "train_accuracy"),
-        ("test_loss_sum", "curves.csv", "test_loss_sum"),
-    ):
-        with (Layout(tmp_path).all_results / "runs" / "lstm" / file).open(newline="") as stream:
-            last = list(csv.DictReader(stream))[-1]
-        assert float(claim(read("claims", "mnist-rnn"), "lstm", metric)["ours"]) == float(last[column])
+    with (Layout(tmp_path).training(full.cell("lstm")) / "curves.csv").open(newline="") as stream:
+        last = list(csv.DictReader(stream))[-1]
+    for metric in ("train_accuracy", "test_loss_sum"):
+        assert float(claim(read("claims", "mnist-rnn"), "lstm", metric)["ours"]) == float(last[metric])
     row = claim(read("claims", "mnist-rnn"), "lstm-combined", "test_recall_3")
     assert row["difference"]
     assert {row["outcome"] for row in read("statements", "mnist-rnn")} <= {
@@ -182,7 +181,7 @@ def test_a_stale_result_is_named_and_not_shown(tmp_path: Path, full: Params, red
 
 def test_a_result_of_an_unknown_cell_is_stale(tmp_path: Path, reduced: Params, compare) -> None:
     write_cells(tmp_path, reduced, ["digits-recurnet1-4"])
-    path = Layout(tmp_path).all_results / "runs" / "digits-recurnet1-4" / "run.json"
+    path = Layout(tmp_path).training(reduced.cell("digits-recurnet1-4")) / "run.json"
     path.write_text(path.read_text().replace('"key": "digits-', '"key": "gone-'))
     compare(reduced)
     assert summary(tmp_path)["stale"] == ["digits-recurnet1-4"]
@@ -208,22 +207,27 @@ def test_a_result_that_was_not_evaluated_is_named(tmp_path: Path, full: Params, 
         ("class_curves.csv", lambda text: "\n".join(text.splitlines()[:-1]), "has 1999 rows"),
         ("predicted.csv", lambda text: "\n".join(text.splitlines()[:-1]), "has 999 rows where 1000"),
         ("predicted.csv", lambda text: text.replace("seed-0", "seed-1"), "no column seed-0"),
+        ("predicted.csv", lambda text: text.replace("\n9,", "\nnine,", 1), "not a number"),
+        ("predicted.csv", lambda text: text.replace("\n9,", "\n10,", 1), "labels 0 to 9"),
+        ("predicted.csv", lambda text: text.replace("\n9,", "\n-1,", 1), "labels 0 to 9"),
+        ("predicted.csv", lambda text: text.replace("\n9,", "\n8.5,", 1), "labels 0 to 9"),
         ("timing.csv", lambda text: text.replace("0.25", "fast", 1), "not a number"),
-        ("environment.json", lambda text: text.replace("torch", "tf"), "key 'torch'"),
+        ("environment.json", lambda text: text.replace("torch", "tf"), "key 'seeds.0.torch'"),
+        ("environment.json", lambda text: text.replace('"0"', '"1"'), "has no seed 0"),
         ("environment.json", None, "environment.json is missing"),
         ("metrics.json", lambda text: text.replace('"nll"', '"nil"'), "key 'seeds.0.nll'"),
         ("metrics.json", lambda text: text.replace('"ece": 0.05', '"ece": 1.05'), "key 'seeds.0.ece'"),
         ("latency.json", lambda text: text.replace("1.5", "0"), "key 'milliseconds'"),
         ("latency.json", None, "latency.json is missing"),
         ("calibration.csv", lambda text: text.replace("confidence", "trust"), "no column confidence"),
-        ("per_class.csv", lambda text: text.replace("0.9", "high", 1), "not a number"),
+        ("calibration.csv", lambda text: text.replace("0.96", "high", 1), "not a number"),
     ],
 )
 def test_damaged_files_are_named(
     tmp_path: Path, full: Params, name: str, damage: Callable[[str], str] | None, said: str
 ) -> None:
     write_cells(tmp_path, full, [KEY])
-    path = Layout(tmp_path).all_results / "runs" / KEY / name
+    (path,) = Layout(tmp_path).results.rglob(name)
     if damage is None:
         path.unlink()
     else:
@@ -236,7 +240,7 @@ def test_damaged_files_are_named(
 
 def test_headline_is_flat_and_reads_one_cell_only(tmp_path: Path, full: Params) -> None:
     write_cells(tmp_path, full, [KEY])
-    other = Layout(tmp_path).all_results / "runs" / "mnist-recurnet1-5" / "run.json"
+    other = Layout(tmp_path).training(full.cell("mnist-recurnet1-5")) / "run.json"
     other.parent.mkdir()
     other.write_text("damaged")
     numbers = headline(read_cell(Layout(tmp_path), full, full.cell(KEY)))
@@ -247,7 +251,8 @@ def test_headline_is_flat_and_reads_one_cell_only(tmp_path: Path, full: Params) 
 
 
 def test_a_run_of_a_document_without_a_folder_is_named(tmp_path: Path, full: Params, compare: Any) -> None:
-    lost = full.model_copy(update={"runs": {"lstm": full.runs["lstm"].model_copy(update={"paper": "lost"})}})
+    run = full.runs["lstm"].model_copy(update={"paper": "lost"})
+    lost = full.model_copy(update={"runs": {"lstm": run}, "explanations": {}})
     write_cells(tmp_path, lost, ["lstm"])
     with pytest.raises(StageError, match=r"lost/paper\.yaml is missing, and lstm is a run of that paper"):
         compare(lost)

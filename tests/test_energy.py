@@ -180,9 +180,12 @@ def test_training_records_the_joules_of_every_epoch(tmp_path: Path, monkeypatch:
     used = [100.0, 101.0, 103.0, 106.0, 110.0, 115.0, 121.0]
     monkeypatch.setattr(train, "meter", lambda device: Meter({"a made-up counter": reading(used)}))
     train.run([cell], Compute(device="cpu", threads=1), layout)
-    timing = pd.read_csv(layout.training(cell) / "timing.csv")
+    timing = pd.read_csv(layout.training_clock(cell) / "timing.csv")
     assert timing["joules"].tolist() == [1, 2, 3, 4, 5, 6]
-    assert json.loads((layout.training(cell) / "environment.json").read_text())["energy"] == "a made-up counter"
+    trained_on = json.loads((layout.training_clock(cell) / "environment.json").read_text())["seeds"]
+    assert {seed: environment["energy"] for seed, environment in trained_on.items()} == {
+        "0": "a made-up counter", "3": "a made-up counter",
+    }  # fmt: skip
 
 
 @pytest.fixture(scope="module")

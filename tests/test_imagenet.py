@@ -19,7 +19,7 @@ from stages.core.errors import StageError
 from stages.core.layout import Layout
 from stages.documents.paper import PAPERS, load_paper
 from stages.download.dataset import download
-from stages.evaluate import cell as evaluate
+from stages.evaluate.cell import evaluate_cell
 from stages.learning.batches import load_images, ordered_batches, training_batches
 from stages.params import Params, load_params
 from stages.split.__main__ import main as split
@@ -97,10 +97,10 @@ def test_photographs_are_trained_on_and_evaluated(home: Layout, photographs: Pat
     composition = pd.read_csv(home.composition("imagenet") / "composition.csv")
     assert composition.groupby("part")["images"].sum().to_dict() == {"train": 12, "test": 6}
     for key in ("imagenet-cnn-gru", "imagenet-lrcn"):
-        cells = params.cells(key)
-        train.run(cells, Compute(device="cpu", threads=1), home)
-        evaluate.run(cells, Compute(device="cpu", threads=1), home)
-        metrics = json.loads((home.evaluation(cells[0]) / "metrics.json").read_text())
+        cell = params.cell(key)
+        train.train_cell(cell, Compute(device="cpu", threads=1), home)
+        evaluate_cell(cell, Compute(device="cpu", threads=1), home)
+        metrics = json.loads((home.evaluation(cell) / "metrics.json").read_text())
         assert metrics["test_images"] == 6
         assert metrics["classes"] == 3
 

@@ -16,7 +16,7 @@ from commands.damage import damaged_objects, damaged_outputs
 from stages.cell import Compute
 from stages.core.errors import StageError
 from stages.core.layout import Layout
-from stages.evaluate import cell as evaluate
+from stages.evaluate.cell import evaluate_cell
 from stages.learning.weights import load_weights
 from stages.splits.format import read_split
 from stages.train import local as train
@@ -29,13 +29,15 @@ stages:
     cmd: python make.py
     deps: [make.py]
     outs:
-      - runs/weights
-      - results/curves.csv: {cache: false}
-      - results/study: {cache: false}
+      - results/training
+      - scores.csv: {cache: false}
+      - reports/tables: {cache: false}
 """
 MAKE = """
 from pathlib import Path
-for name in ("runs/weights/a", "runs/weights/sub/b", "results/curves.csv", "results/study/x.csv", "results/study/s/y"):
+for name in (
+    "results/training/a", "results/training/sub/b", "scores.csv", "reports/tables/x.csv", "reports/tables/s/y"
+):
     Path(name).parent.mkdir(parents=True, exist_ok=True)
     Path(name).write_text(name * 9)
 """
@@ -69,7 +71,7 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
         command("dvc", "init", "-q")
         shutil.copy(REPOSITORY / ".dvcignore", folder)
         command("dvc", "repro", "-q")
-        (folder / ".gitignore").write_text("/runs\n")
+        (folder / ".gitignore").write_text("/results\n")
         command("git", "add", "-A")
         command("git", "-c", "user.name=T", "-c", "user.email=t@example.org", "commit", "-qm", "made")
     return folder
@@ -84,17 +86,17 @@ def objects() -> list[Path]:
 
 def test_what_dvc_made_is_whole(reproduced: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(reproduced)
-    assert len(objects()) == 3  # the two weights and their list
-    (Path("results/study") / ".x.csv.abc.part").write_text("of a killed process")
+    assert len(objects()) == 3  # the two files of results/training and their list
+    (Path("reports/tables") / ".x.csv.abc.part").write_text("of a killed process")
     audit([Path()])
 
 
 @pytest.mark.parametrize(
     ("name", "remedy"),
     [
-        ("runs/weights/sub/b", "restore it with `rm -r runs/weights && dvc checkout runs/weights`"),
-        ("results/curves.csv", r"restore it with `git checkout \w+ -- results/curves\.csv`"),
-        ("results/study/s/y", r"restore it with `git checkout \w+ -- results/study`"),
+        ("results/training/sub/b", "restore it with `rm -r results/training && dvc checkout results/training`"),
+        ("scores.csv", r"restore it with `git checkout \w+ -- scores\.csv`"),
+        ("reports/tables/s/y", r"restore it with `git checkout \w+ -- reports/tables`"),
     ],
 )
 def test_a_flipped_byte_of_an_output_is_named(
@@ -121,7 +123,7 @@ def follow(remedy: str) -> None:
 
 def test_a_flipped_byte_that_was_committed_is_named(reproduced: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(reproduced)
-    flip(Path("results/study/x.csv"))
+    flip(Path("reports/tables/x.csv"))
     command("git", "-c", "user.name=T", "-c", "user.email=t@example.org", "commit", "-qam", "flipped")
     (damage,) = damaged_outputs(Path(), CACHE)
     follow(damage.remedy)
@@ -130,10 +132,10 @@ def test_a_flipped_byte_that_was_committed_is_named(reproduced: Path, monkeypatc
 
 def test_a_folder_is_named_where_nothing_tells_its_files(reproduced: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(reproduced)
-    flip(Path("runs/weights/a"))
+    flip(Path("results/training/a"))
     (damage,) = damaged_outputs(Path(), Path("no cache"))
-    flip(Path("runs/weights/a"))
-    assert str(damage.path) == "runs/weights"
+    flip(Path("results/training/a"))
+    assert str(damage.path) == "results/training"
     assert damage.expected.endswith(".dir")
 
 
@@ -158,7 +160,7 @@ def test_where_output_and_object_are_damaged_the_stage_runs_again(
     kind: str, reproduced: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(reproduced)
-    output, whole = Path("runs/weights/a"), Path("runs/weights/a").read_bytes()
+    output, whole = Path("results/training/a"), Path("results/training/a").read_bytes()
     (damaged,) = (p for p in objects() if (p.suffix == ".dir" if kind != "a file" else p.read_bytes() == whole))
     flip(damaged, 0)
     flip(output)
@@ -194,28 +196,29 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Layout:
 def test_a_flipped_byte_of_the_data_stops_whoever_reads_them(name: str, trained: Layout) -> None:
     path = trained.data("digits") / name
     flip(path)
-    for stage in (train.run, evaluate.run):
+    for stage in (train.train_cell, evaluate_cell):
         with pytest.raises(StageError, match=rf"{name} is damaged: SHA-256 \w{{64}} was expected, \w{{64}} was found"):
-            stage([small_cell(epochs=2)], COMPUTE, trained)
+            stage(small_cell(epochs=2), COMPUTE, trained)
     flip(path)
     read_split(path.parent)
 
 
 def test_a_flipped_byte_of_the_weights_stops_their_evaluation(trained: Layout) -> None:
-    path = trained.weights(small_cell()) / "seed-0.safetensors"
+    path = trained.training(small_cell()) / "seed-0.safetensors"
     for position in (3, 40, -5):
         flip(path, position)
         with pytest.raises(
             StageError, match=r"seed-0\.safetensors is damaged: SHA-256 .* delete it and run `dvc repro`"
         ):
-            evaluate.run([small_cell(epochs=1)], COMPUTE, trained)
+            evaluate_cell(small_cell(epochs=1), COMPUTE, trained)
         flip(path, position)
-    assert not trained.predictions(small_cell()).exists()
+    assert not trained.evaluation(small_cell()).exists()
+    assert not trained.evaluation_clock(small_cell()).exists()
     assert load_weights(path.parent, 0)
 
 
 def test_a_flipped_byte_of_the_weights_own_digests_is_one_sentence(trained: Layout) -> None:
-    path = trained.weights(small_cell()) / "weights.json"
+    path = trained.training(small_cell()) / "weights.json"
     for position in range(len(path.read_bytes())):
         flip(path, position)
         with pytest.raises(StageError, match=str(path.parent)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from models.registry import build
 from stages import check
 from stages.core.errors import StageError
-from stages.params import load_params
+from stages.params import load_cells, load_params
 from tests.small import REPOSITORY
 
 GOOD = (REPOSITORY / "params.yaml").read_text(encoding="utf-8")
@@ -32,19 +33,58 @@ def test_the_shipped_parameters_pass_the_check(home: str) -> None:
     check.run(load_params(path), path)
 
 
+@pytest.mark.parametrize("home", [".", "full"])
+def test_what_the_check_writes_of_cells_gives_the_same_cells(
+    home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(REPOSITORY / home / "params.yaml", tmp_path)
+    monkeypatch.setattr("sys.argv", ["check", str(tmp_path)])
+    check.main()
+    params, cells = load_params(tmp_path / "params.yaml"), load_cells(tmp_path / "checked" / "cells.json")
+    keys = [*params.named, *(f"{dataset}-recurnet2-5" for dataset in params.grid.datasets)]
+    assert [cells.cell(key) for key in keys] == [params.cell(key) for key in keys]
+    assert cells.energy == params.energy
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("depth: 4", "depth: 5"), ("threads: 1,", "threads: 2,"), ("# The default pipeline", "# Another remark")],
+)
+def test_what_decides_no_comparison_does_not_stand_beside_the_cells(tmp_path: Path, old: str, new: str) -> None:
+    before = load_params(REPOSITORY / "params.yaml")
+    after = load_params(written(tmp_path, old, new))
+    assert after.comparable() == before.comparable()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("{", "is not valid JSON"), ('{"data": {}}', "key 'recurnets' is missing; delete it and run `dvc repro`")],
+)
+def test_damaged_cells_are_named(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "cells.json"
+    path.write_text(text)
+    with pytest.raises(StageError, match=f"{re.escape(str(path))}.*{re.escape(words)}"):
+        load_cells(path)
+
+
 BAD = [
     (
         ("      resnet1: {", "      elman: {"),
         "two runs or studies are called 'elman'; give every one a name of its own",
     ),
     (
-        ("  cnn-gru: {data: digits, weights", "  cnn-grü: {data: digits, weights"),
+        ("  cnn-gru: {data: digits, trained_in", "  cnn-grü: {data: digits, trained_in"),
         "unknown explanations 'cnn-grü': runs and studies has elman, lstm",
     ),
     (
-        ("  cnn-gru: {data: digits, weights", "  cnn-gru: {data: digits-gunn, weights"),
-        "explanations.cnn-gru.data: cnn-gru is of digits, not digits-gunn",
+        ("  cnn-gru: {data: digits, trained_in", "  cnn-gru: {data: digits-gunn, trained_in"),
+        "explanations.cnn-gru.data: of cnn-gru it is digits, not digits-gunn",
     ),
+    (
+        ("trained_in: cnn-gru-runs", "trained_in: cnn-gru"),
+        "explanations.cnn-gru.trained_in: of cnn-gru it is cnn-gru-runs, not cnn-gru",
+    ),
+    (("trained_in: cnn-gru-runs, ", ""), "key 'explanations.cnn-gru.trained_in' is missing"),
     (("schedule: {name: cosine}", "schedule: {name: sine}"), "key 'recipes.cnn-gru.schedule': input tag 'sine'"),
     (("depth: 4", "depht: 4"), "key 'depth' is missing; unknown key 'depht'; remove it or correct its spelling"),
     (("\ndepth: 4", "\ndepth: 3"), "key 'depth': input should be greater than or equal to 4"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,11 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
-from stages.cell import Compute
+from stages.cell import Cell, Compute
 from stages.core.errors import StageError
 from stages.core.layout import Layout
-from stages.explain import maps as explain
+from stages.explain.__main__ import asked
+from stages.explain.maps import run as explain
 from stages.explain.saliency import (
     deletion_and_insertion,
     orders,
@@ -24,8 +26,11 @@ from stages.explain.saliency import (
     saliency,
 )
 from stages.params import load_params
-from stages.train import local as train
+from stages.train.local import train_cell
 from tests.small import REPOSITORY, write_split
+
+PARAMS = load_params(REPOSITORY / "params.yaml")
+WANTED = PARAMS.explanations["cnn-gru"].model_copy(update={"images": 8, "steps": 4})
 
 
 class Linear(nn.Module):
@@ -126,15 +131,19 @@ def test_rank_correlation_is_spearmans() -> None:
     assert rank_correlation(first, first).tolist() == pytest.approx([1.0] * 4)
 
 
-def test_an_explanation_is_written_from_the_weights_of_its_run(tmp_path: Path) -> None:
-    params = load_params(REPOSITORY / "params.yaml")
-    layout, cell = Layout(tmp_path), params.cell("cnn-gru")
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cell, Layout]:
+    """A run, trained for an epoch, and where it lies."""
+    layout, cell = Layout(tmp_path_factory.mktemp("home")), PARAMS.cell("cnn-gru")
     small = cell.model_copy(update={"recipe": cell.recipe.model_copy(update={"epochs": 1})})
     write_split(layout)
-    train.run([small], Compute(device="cpu", threads=1), layout)
-    wanted = params.explanations["cnn-gru"].model_copy(update={"images": 8, "steps": 4})
-    params = params.model_copy(update={"explanations": {"cnn-gru": wanted}})
-    explain.run("cnn-gru", params, layout)
+    train_cell(small, Compute(device="cpu", threads=1), layout)
+    return small, layout
+
+
+def test_an_explanation_is_written_from_the_weights_of_its_run(trained: tuple[Cell, Layout]) -> None:
+    cell, layout = trained
+    explain(WANTED, cell, layout)
     folder = layout.explanation("cnn-gru")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert set(before) == {"maps.png", "scores.csv", "randomised.csv"}
@@ -144,15 +153,25 @@ def test_an_explanation_is_written_from_the_weights_of_its_run(tmp_path: Path) -
     assert ((areas > 0) & (areas < 1)).all(axis=None)
     layers = pd.read_csv(folder / "randomised.csv").layer
     assert (layers.iloc[0], layers.iloc[-1]) == ("head", "trunk.0")
-    explain.run("cnn-gru", params, layout)
+    explain(WANTED, cell, layout)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
-def test_an_explanation_that_names_other_weights_or_nothing_is_refused(tmp_path: Path) -> None:
-    params = load_params(REPOSITORY / "params.yaml")
+def test_an_explanation_that_the_parameters_do_not_name_is_refused(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    shutil.copy(REPOSITORY / "params.yaml", layout.params)
     with pytest.raises(StageError, match=r"unknown explanation 'lstm': params\.yaml has cnn-gru"):
-        explain.run("lstm", params, Layout(tmp_path))
-    wrong = params.explanations["cnn-gru"].model_copy(update={"weights": "runs/cnn/weights"})
-    params = params.model_copy(update={"explanations": {"cnn-gru": wrong}})
-    with pytest.raises(StageError, match="those of cnn-gru are in runs/studies/cnn-gru-runs/weights/cnn-gru"):
-        explain.run("cnn-gru", params, Layout(tmp_path))
+        asked(layout, "lstm")
+
+
+def test_weights_that_are_not_those_of_the_run_are_refused(trained: tuple[Cell, Layout], tmp_path: Path) -> None:
+    cell, there = trained
+    other = PARAMS.cell("cnn")
+    here = Layout(tmp_path)
+    shutil.copytree(there.data("digits"), here.data("digits"))
+    with pytest.raises(StageError, match=r"seed-0\.safetensors is missing"):
+        explain(WANTED, other, here)
+    shutil.copytree(there.training(cell), here.training(other))
+    with pytest.raises(StageError, match="are not of this architecture"):
+        explain(WANTED, other, here)
+    assert not here.explanation("cnn").exists()

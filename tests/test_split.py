@@ -12,9 +12,9 @@ from stages.cell import NoisyCopies, Split
 from stages.core.errors import StageError
 from stages.core.layout import Layout
 from stages.download.dataset import download
-from stages.split import make as stage
 from stages.split.make import make_split
 from stages.split.official import Source, read_official
+from stages.split.write import write_composition, write_split
 from stages.splits.format import Part, read_split
 from stages.splits.streams import numpy_stream
 
@@ -184,10 +184,10 @@ def test_labels_as_published_lose_their_first_column_and_come_from_the_training_
     assert ids(made.test) == [100, 101, 102]  # the test images are the right ones
     assert made.test.labels.tolist() == made.pool.labels[:3].tolist()
     assert made.classes == ("b", "c", "d")
-    stage.write_split(tmp_path / "x", split, made)
+    write_split(tmp_path / "x", split, made)
     again = read_split(tmp_path / "x")
     assert again.train(0).importance.tolist() == made.pool.importance.tolist()
-    stage.write_composition(tmp_path / "table", split, source, again)
+    write_composition(tmp_path / "table", split, source, again)
     rows = list(csv.DictReader((tmp_path / "table" / "composition.csv").open()))
     assert [(row["class"], row["images"], row["official"]) for row in rows if row["part"] == "train"] == [
         ("b", "4", "4"), ("c", "3", "3"), ("d", "0", "1"),

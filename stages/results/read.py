@@ -119,7 +119,7 @@ def _read_cell(layout: Layout, run: Run, cell: Cell) -> CellResult:
         reliability=_numbers(evaluated / "calibration.csv", RELIABILITY_COLUMNS),
         iterations=_iterated(evaluated / "iterations.csv"),
         latency=_parse(Latency, layout.evaluation_clock(cell) / "latency.json"),
-        predicted=_predicted(evaluated / "predicted.csv", cell, metrics.test_images),
+        predicted=_predicted(evaluated / "predicted.csv", cell, metrics),
         composition=read_csv(composition, COMPOSITION_COLUMNS) if composition.is_file() else None,
     )
 
@@ -156,11 +156,13 @@ def _iterated(path: Path) -> pd.DataFrame:
     return table if table.empty else numeric(table, path, ITERATION_COLUMNS[:3])
 
 
-def _predicted(path: Path, cell: Cell, images: int) -> pd.DataFrame:
+def _predicted(path: Path, cell: Cell, metrics: Metrics) -> pd.DataFrame:
     columns = ("true", *(f"seed-{seed}" for seed in cell.recipe.seeds))
-    table = numeric(read_csv(path, columns), path, columns)
+    table, images = numeric(read_csv(path, columns), path, columns), metrics.test_images
     if len(table) != images:
         raise StageError(f"{path} has {len(table)} rows where {images} test images were expected; {REMAKE}.")
+    if not table[list(columns)].isin(range(metrics.classes)).all(axis=None):
+        raise StageError(f"{path} has something else than the labels 0 to {metrics.classes - 1}; {REMAKE}.")
     return table
 
 
