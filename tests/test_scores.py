@@ -88,6 +88,7 @@ def test_nothing_of_the_clock_is_in_it(home: Path) -> None:
     before = score(home)
     for path in (home / "results" / "clocks").rglob("timing.csv"):
         path.write_text(re.sub(r",\d+\.\d+,0\.25", ",7.5,0.5", path.read_text()))
+        assert ",7.5,0.5\n" in path.read_text()
     for path in (home / "results" / "clocks").rglob("latency.json"):
         path.write_text(path.read_text().replace("1.5", "99.5"))
     assert score(home) == before
