@@ -1,5 +1,6 @@
 """What is committed against the code and the parameters that are committed with it."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,18 @@ def test_other_code_and_other_parameters_are_told_apart(layout: Layout) -> None:
     outdated = audit.outdated_results(layout)
     assert "other parameters" in outdated["elman"]
     assert "other code" in outdated["lstm"]
+
+
+def test_what_was_trained_but_not_evaluated_is_told(layout: Layout) -> None:
+    shutil.rmtree(layout.evaluation(load_params(layout.params).cell("lstm")))
+    assert audit.outdated_results(layout) == {"lstm": "trained, but not evaluated with these seeds"}
+
+
+def test_a_cell_of_a_study_is_told_by_its_own_name(layout: Layout) -> None:
+    params = load_params(layout.params)
+    write_cells(layout.home, params, ["resnet1"])
+    assert "other code" in audit.outdated_results(layout)["resnet1"]
+    assert layout.training(params.cell("resnet1")).parent.name == "recnet-runs"
 
 
 def test_results_of_other_data_than_are_there_are_told(layout: Layout) -> None:

@@ -187,6 +187,17 @@ def test_a_result_of_an_unknown_cell_is_stale(tmp_path: Path, reduced: Params, c
     assert summary(tmp_path)["stale"] == ["digits-recurnet1-4"]
 
 
+def test_a_result_that_does_not_lie_at_the_address_of_its_cell_is_stale(
+    tmp_path: Path, reduced: Params, compare
+) -> None:
+    write_cells(tmp_path, reduced, ["resnet1"])
+    folder = Layout(tmp_path).training(reduced.cell("resnet1"))
+    assert [row["key"] for row in compare(reduced)("cells", "recnet")] == ["resnet1"]
+    folder.rename(folder.parents[1] / "resnet1")  # as if it were no cell of a study
+    assert compare(reduced)("cells", "recnet") == []
+    assert summary(tmp_path)["stale"] == ["resnet1"]
+
+
 def test_a_result_that_was_not_evaluated_is_named(tmp_path: Path, full: Params, compare) -> None:
     write_cells(tmp_path, full, [KEY], evaluated=False)
     assert compare(full)("cells") == []

@@ -10,8 +10,9 @@ import pytest
 
 from commands import pull_request
 from stages.core.errors import StageError
+from stages.core.layout import Layout
 from stages.params import load_params
-from tests.fake_results import write_cells
+from tests.fake_results import write_cells, write_fake_scores
 from tests.small import REPOSITORY
 
 PIPELINE = "metrics: [headline.json]\n"
@@ -23,13 +24,15 @@ def git(*arguments: str) -> str:
 
 
 def commit(accuracy: float, verdict: str, outcome: str) -> None:
-    """Commit a headline, one run's test accuracy, and a verdict of either kind."""
+    """Commit a headline, the scores of one run with its test accuracy, and a verdict of either kind."""
     Path("headline.json").write_text(json.dumps({"test_accuracy": accuracy, "parameters": 9610}))
-    for home in ("", "full"):
-        path = Path(home, "results", "runs", "elman", "metrics.json")
+    params = load_params(Path("params.yaml"))
+    for home in (Path(), Path("full")):
+        path = Layout(home).evaluation(params.cell("elman")) / "metrics.json"
         metrics = json.loads(path.read_text())
-        metrics["seeds"][0]["accuracy"] = accuracy if not home else 0.5
+        metrics["seeds"][0]["accuracy"] = 0.5 if home.name else accuracy
         path.write_text(json.dumps(metrics))
+        write_fake_scores(home, params)
     tables = Path("full/reports/tables/mnist-rnn")
     tables.mkdir(parents=True, exist_ok=True)
     (tables / "claims.csv").write_text(f"id,verdict\nTII-accuracy,{verdict}\nTII-loss,worse\n")
@@ -52,6 +55,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     params = load_params(tmp_path / "params.yaml")
     for home in (tmp_path, tmp_path / "full"):
         write_cells(home, params, ["elman"])
+    (tmp_path / ".gitignore").write_text("results/\nchecked/\n")  # DVC keeps them; a revision has the scores only
     git("init", "-q")
     commit(0.5, "inconclusive", "undecided")
     commit(0.75, "match", "undecided")
@@ -80,6 +84,29 @@ def test_nothing_moved_is_said(repository: Path) -> None:
     assert "`dvc metrics diff`: nothing moved." in text
     assert "No verdict changed." in text
     assert "make check" not in text
+
+
+def test_a_run_that_is_new_or_gone_is_said(repository: Path) -> None:
+    rows = Path("scores.csv").read_text()
+    Path("scores.csv").write_text(rows.replace("elman", "lstm", 1))
+    git("commit", "-qam", "another run")
+    text = pull_request.comment("HEAD~1", "HEAD", None)
+    assert f"| elman | 0.7500 | {pull_request.MISSING} | gone |" in text
+    assert f"| lstm | {pull_request.MISSING} | 0.7500 | new |" in text
+
+
+def test_runs_at_the_scale_of_their_documents_are_full_runs(repository: Path) -> None:
+    Path("scores.csv").write_text(Path("scores.csv").read_text().replace("reduced run", "full run"))
+    git("commit", "-qam", "at full scale")
+    assert "Full runs: 1." in pull_request.comment("HEAD", "HEAD", None)
+
+
+def test_a_revision_without_scores_has_no_runs(repository: Path) -> None:
+    git("rm", "-q", "full/scores.csv")
+    git("commit", "-qm", "before there were scores")
+    default, full = pull_request.comment("HEAD", "HEAD~1", None).split("### Full reproduction")
+    assert "Test accuracy of 1 runs: nothing moved." in default
+    assert f"| elman | {pull_request.MISSING} | 0.5000 | new |" in full
 
 
 def test_a_table_of_many_rows_is_cut_and_keeps_its_bars() -> None:

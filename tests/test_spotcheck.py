@@ -14,11 +14,11 @@ from stages.cell import Compute
 from stages.core.errors import StageError
 from stages.core.files import read_json, write_json
 from stages.core.layout import Layout
-from stages.evaluate import cell as evaluate
+from stages.evaluate.cell import evaluate_cell
 from stages.params import load_params
 from stages.results.cell_result import CURVE_COLUMNS
 from stages.results.read import read_results
-from stages.train import local as train
+from stages.train.local import train_cell
 from tests.small import REPOSITORY, write_split
 
 COMPUTE = Compute(device="cpu", threads=1)
@@ -33,8 +33,8 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:
     home.params.write_text(text)
     write_split(home)
     cell = load_params(home.params).cell(KEY)
-    train.run([cell], COMPUTE, home)
-    evaluate.run([cell], COMPUTE, home)
+    train_cell(cell, COMPUTE, home)
+    evaluate_cell(cell, COMPUTE, home)
     record = home.training(cell) / "run.json"
     write_json(record, {**read_json(record), "code_sha256": "0" * 64})
     return home
@@ -50,7 +50,7 @@ def test_the_audit_tells_that_the_first_epochs_come_out_of_this_code(layout: Lay
     assert said.stdout.strip() == f"{KEY}: its first 2 epochs come out of this code bit for bit", said.stderr
     why = outdated_results(layout)[KEY]
     assert why == "trained with other code (its first 2 epochs come out of this code bit for bit)"
-    table = layout.all_results / "spotcheck.csv"
+    table = layout.home / "spotcheck.csv"
     table.write_text(table.read_text().replace(table.read_text().strip().rpartition(",")[2], "1" * 64))
     assert read_spotchecks(layout) == {}
     assert "models/ or the engine have changed since" in outdated_results(layout)[KEY]

@@ -104,7 +104,6 @@ def _evaluated(layout: Layout, cell: Cell) -> bool:
 def _read_cell(layout: Layout, run: Run, cell: Cell) -> CellResult:
     trained, evaluated = layout.training(cell), layout.evaluation(cell)
     clock = layout.training_clock(cell)
-    composition = layout.composition(cell.dataset) / "composition.csv"
     metrics = _parse(Metrics, evaluated / "metrics.json")
     seeds, epochs = cell.recipe.seeds, range(cell.recipe.epochs)
     labels = range(metrics.classes)
@@ -120,7 +119,7 @@ def _read_cell(layout: Layout, run: Run, cell: Cell) -> CellResult:
         iterations=_iterated(evaluated / "iterations.csv"),
         latency=_parse(Latency, layout.evaluation_clock(cell) / "latency.json"),
         predicted=_predicted(evaluated / "predicted.csv", cell, metrics),
-        composition=read_csv(composition, COMPOSITION_COLUMNS) if composition.is_file() else None,
+        composition=_composition(layout.composition(cell.dataset) / "composition.csv"),
     )
 
 
@@ -164,6 +163,16 @@ def _predicted(path: Path, cell: Cell, metrics: Metrics) -> pd.DataFrame:
     if not table[list(columns)].isin(range(metrics.classes)).all(axis=None):
         raise StageError(f"{path} has something else than the labels 0 to {metrics.classes - 1}; {REMAKE}.")
     return table
+
+
+def _composition(path: Path) -> pd.DataFrame | None:
+    """The table of a split; None where it is missing. Names of classes are text, also those that look like numbers."""
+    if not path.is_file():
+        return None
+    table = read_csv(path, COMPOSITION_COLUMNS, text=True)
+    counted = [name for name in COMPOSITION_COLUMNS if name not in ("part", "class")]
+    table[counted] = table[counted].apply(pd.to_numeric, errors="coerce")
+    return numeric(table, path, counted)
 
 
 RecordType = TypeVar("RecordType", bound=Record)
