@@ -4,8 +4,8 @@
 
 Every output that is there, committed or not, must be as dvc.lock recorded it, and every object of DVC's cache as its
 name says: else each damaged file is named, and the exit status is 1. So it is if the first home's dvc.lock is not
-current; every stage that DVC would run again is then named. Of the others, whose results take days, it only says which
-were made with other parameters, other code or other data.
+current; every stage that DVC would run again is then named. Of the results of the others, which take days, it only says
+which of those that are here (`python -m commands pull` brings them) were made with other parameters, code or data.
 """
 
 from __future__ import annotations

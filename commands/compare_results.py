@@ -4,9 +4,10 @@
     python -m commands compare-results HEAD .
 
 A and B are homes, or git revisions of this repository (REVISION, or REVISION:full for a home in it), whose results are
-taken from DVC's cache. Where the results of either are not at hand, scores.csv is compared, which has a row for every
-cell, with digests of its files. With ``--exact`` every result file must be the same byte for byte, as it is on one kind
-of machine: processor, threads, torch. What depends on the clock (results/clocks) is not compared.
+taken from DVC's cache. headline.json and all results are compared; where the results of either are not at hand,
+scores.csv, which has a row for every cell, with digests of its files. With ``--exact`` all must be the same byte for
+byte, as it is on one kind of machine: processor, threads, torch. What depends on the clock (results/clocks) is not
+compared.
 
 Another processor rounds other last digits, and training amplifies them: with AVX2 in place of AVX-512, 33 of 61 runs of
 the default pipeline kept their test accuracy; the others moved by up to 0.144 (recurnet1, six epochs at a large rate),

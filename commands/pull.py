@@ -1,10 +1,15 @@
-"""Bring the published results of a home, and their weights, into this clone.
+"""Bring the published results of a home, with the weights that are published, into this clone.
 
     python -m commands pull full
 
 fetches every output of HOME/dvc.lock that the repository's own remote (published/) holds, and puts it in its place. It
-needs no server. `dvc repro` then has nothing to train for them. What dvc.lock names and the remote has not is listed:
-data are made again from the official files.
+needs no server. `dvc repro` then does not train them, unless parameters, data or code have changed since. Data are not
+published, but made again from the official files. Results that come without weights are named: they can be shown and
+compared, but not be evaluated again.
+
+    dvc push -r published HOME/dvc.yaml
+
+publishes what was run here; commit published/ with HOME/dvc.lock.
 """
 
 from __future__ import annotations

@@ -7,8 +7,7 @@ Runs every stage in a copy of what git tracks here (changes that are not committ
 nothing can be taken over and nothing here is touched; then compares headline.json and scores.csv as
 :mod:`commands.compare_results` does: digests of all result files if both were trained on the same kind of machine, else
 accuracies within its tolerances. Prints what moved; the exit status is 1 if anything did. ``--keep``: leave the copy,
-with the fresh results
-and reports/report.html, in this folder, which must not exist yet.
+with the fresh results and reports/report.html, in this folder, which must not exist yet.
 """
 
 from __future__ import annotations

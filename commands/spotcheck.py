@@ -3,9 +3,10 @@
     python -m commands spotcheck full lstm --epochs 2
 
 trains the first seed of each KEY (without one: of every result whose code has changed since) for a few epochs, in
-memory, and compares every number of these epochs with the committed curves. On the machine that made a result the same
-arithmetic gives the same bits; elsewhere the largest difference says how close it comes. The outcome, in
-HOME/spotcheck.csv, is told by `python -m commands audit`. It vouches for the epochs that were trained and no others.
+memory, and compares every number of these epochs with the recorded curves. On the machine that made a result the same
+arithmetic gives the same bits; elsewhere the largest difference says how close it comes. Results and splits have to be
+here (`python -m commands pull` brings published ones). The outcome, in HOME/spotcheck.csv, is told by `python -m
+commands audit`. It vouches for the epochs that were trained and no others.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Put every published number beside the authors' log and beside ours: tables as CSV, and a summary as JSON."""
+"""Put every published number beside the authors' log and ours: tables as CSV, a summary as JSON, a row per cell."""
 
 from __future__ import annotations
 

@@ -34,8 +34,8 @@ class Grid(Frozen):
 class Run(Frozen):
     """A run with a name: what is trained on which split.
 
-    ``data``: a key of ``data`` or ``subsets``; ``transform`` of ``transforms``; ``recipe`` of ``recipes``. ``changes``
-    replaces entries of the recipe.
+    ``data``: a key of ``data`` (one that the grid has), ``folders`` or ``subsets``; ``transform`` of ``transforms``;
+    ``recipe`` of ``recipes``. ``changes`` replaces entries of the recipe.
     """
 
     paper: str

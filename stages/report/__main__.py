@@ -1,4 +1,4 @@
-"""Render the report: one HTML file that needs nothing beside it, and every figure as an SVG file."""
+"""Render the report: one HTML file that needs nothing beside it, and every figure as SVG and as PDF."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from stages.report.page import render
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(
-        description=__doc__, epilog="Reads what `python -m stages.compare HOME` wrote; writes HOME/reports/report.html."
+        description=__doc__,
+        epilog="Reads HOME/results and what `python -m stages.compare HOME` wrote; "
+        "writes HOME/reports/report.html and HOME/reports/figures.",
     )
     parser.add_argument("home", nargs="?", default=Path(), type=Path, help="folder with params.yaml (default: here)")
     layout = Layout(parser.parse_args().home)

@@ -140,7 +140,7 @@ def view(layout: Layout, paper: Paper, results: Results) -> PaperView:
 
 
 def render(layout: Layout, cells: Cells) -> None:
-    """Write HOME/reports/figures/*.svg and HOME/reports/report.html from the tables, results and papers."""
+    """Write HOME/reports/figures/*.svg and *.pdf, and HOME/reports/report.html, from tables, results and papers."""
     results = read_results(layout, cells)
     views = [view(layout, paper, results) for paper in load_papers()]
     drawings = draw_all(figure for paper in views for figure in paper.figures)

@@ -35,8 +35,8 @@ class CellResult:
 
     ``curves`` and ``timing`` (seconds): a row per seed and epoch (from 0); ``class_curves``: per seed, epoch and label;
     ``environments``: by seed; ``predicted``: a row per test image, its label ``true`` and what ``seed-<n>`` predicts;
-    ``reliability``, ``iterations`` and ``latency``: see :mod:`stages.evaluate.__main__`; ``composition``: images of its
-    split by part and label, None where the table is missing.
+    ``reliability``: calibration.csv; ``iterations`` and ``latency``: see :mod:`stages.evaluate.__main__`;
+    ``composition``: images of its split by part and label, None where the table is missing.
     """
 
     cell: Cell
