@@ -21,6 +21,6 @@ def test_a_ctrl_c_while_the_lock_is_written_waits_for_the_end_of_it() -> None:
 def test_a_stage_that_took_long_is_written_at_once(seconds: float, at_once: bool) -> None:
     record = LockFile([], jobs=2)
     record.seconds = 1.0  # that is what the last writing took; 5 % of two processes' time may go into it
-    assert record.due() is None
+    assert record.patience() is None
     record.add(object(), seconds)
-    assert (record.due() == 0.0) == at_once
+    assert (record.patience() == 0.0) == at_once

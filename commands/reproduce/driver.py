@@ -143,7 +143,7 @@ class Reproduction:
 
     def _next(self) -> Ended | None:
         """The next command that ends; None if it is time to write dvc.lock first."""
-        while isinstance(event := self.processes.next(self.record.due()), Line):
+        while isinstance(event := self.processes.next(self.record.patience()), Line):
             self.board.line(event.name, event.text)
         return event
 

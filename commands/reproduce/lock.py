@@ -34,8 +34,8 @@ class LockFile:
         self.added.add(stage)
         self.longest = max(self.longest, seconds)
 
-    def due(self) -> float | None:
-        """In how many seconds to write what is pending, at once if one took long to make; None if nothing is."""
+    def patience(self) -> float | None:
+        """How many seconds may pass before writing what is pending, none if it took long to make; None: any number."""
         if not self.pending or self.longest > self.jobs * self.seconds / SHARE:
             return 0.0 if self.pending else None
         return max(0.0, self.written + self.seconds / SHARE - time.monotonic())

@@ -5,11 +5,11 @@ Recording one writes a manifest (CSV: path, sha256), so that a split is always m
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 from stages.core.errors import StageError
-from stages.core.files import atomic_path, sha256
+from stages.core.files import sha256
+from stages.core.tables import write_csv
 from stages.splits.format import PARTS
 
 MANIFEST = "manifest.csv"
@@ -49,8 +49,6 @@ def parts(folder: Path) -> tuple[str, str]:
 def record(folder: Path, raw: Path) -> int:
     """Write the manifest of an image folder into ``raw``; returns the number of images."""
     images = list_images(folder)
-    with atomic_path(raw / MANIFEST) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
-        rows = csv.writer(stream, lineterminator="\n")
-        rows.writerow(["path", "sha256"])
-        rows.writerows([image, sha256(folder / image)] for image in images)
+    rows = ({"path": image, "sha256": sha256(folder / image)} for image in images)
+    write_csv(raw / MANIFEST, rows, ("path", "sha256"))
     return len(images)

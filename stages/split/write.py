@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,9 +12,12 @@ from numpy.typing import NDArray
 from stages.cell import Split
 from stages.core.files import atomic_folder, sha256, sha256_of, write_json
 from stages.core.image_sheets import COLUMNS, ROWS, write_sheet
+from stages.core.tables import write_csv
 from stages.split.make import as_published
 from stages.split.official import Source
 from stages.splits.format import PARTS, ImageFiles, Part, SplitData, array_files, noise
+
+COMPOSITION = ("part", "label", "class", "images", "clean", "noisy", "official")
 
 
 def write_split(target: Path, split: Split, content: SplitData, manifest: Path | None = None) -> None:
@@ -58,7 +60,7 @@ def first_draw(split: Split, content: SplitData) -> Part:
 
 
 def composition(source: Source, train: Part, test: Part) -> Iterable[tuple[str | int, ...]]:
-    """The rows of the composition table, one per part and label, labels without images included."""
+    """The rows of the composition table, one per part and label; columns :data:`COMPOSITION`."""
     for name, part in zip(PARTS, (train, test), strict=True):
         official = getattr(source, name).labels
         sigma = np.zeros(len(part.labels), np.float32) if part.sigma is None else part.sigma
@@ -78,10 +80,8 @@ def write_composition(target: Path, split: Split, source: Source, content: Split
     if split.labels == "as_published":
         source = Source(source.classes[1:], as_published(source.train), as_published(source.test))
     with atomic_folder(target) as folder:
-        with (folder / "composition.csv").open("w", encoding="utf-8", newline="") as stream:
-            table = csv.writer(stream, lineterminator="\n")
-            table.writerow(["part", "label", "class", "images", "clean", "noisy", "official"])
-            table.writerows(composition(source, train, content.test))
+        table = (dict(zip(COMPOSITION, row, strict=True)) for row in composition(source, train, content.test))
+        write_csv(folder / "composition.csv", table, COMPOSITION)
         first = {label: np.flatnonzero(train.labels == label) for label in np.unique(train.labels)[:ROWS]}
         rows = [(content.classes[label], _shown(train, index[:COLUMNS])) for label, index in first.items()]
         write_sheet(folder / "samples.png", rows)
