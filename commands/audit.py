@@ -102,9 +102,12 @@ def audit(homes: Sequence[Path]) -> None:
         )
     first, *others = homes
     for home in others:
+        if not Layout(home).trained():
+            console.print(f"{home}: its results are not here; `python -m commands pull {home}` brings them.")
+            continue
         outdated = outdated_results(Layout(home))
         console.print(
-            f"{home}: {f'{len(outdated)} results to be made again' if outdated else 'every result is current'}."
+            f"{home}: {f'{len(outdated)} results are not of this revision' if outdated else 'every result is current'}."
         )
         for key, why in outdated.items():
             console.print(f"  {key}: {why}")
