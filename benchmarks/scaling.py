@@ -41,6 +41,7 @@ import yaml
 from commands.reproduce.board import Board
 from commands.reproduce.driver import Reproduction
 from commands.reproduce.lock import SHARE, LockFile
+from stages.core.files import write_json
 from stages.core.layout import Layout
 from stages.params import load_params
 from tests.fake_results import write_cell, write_split
@@ -70,11 +71,9 @@ def build(folder: Path, cells: int) -> None:
     for key in checked.runs:
         cell = checked.cell(key)
         write_cell(made, cell)
-        (made.evaluation(cell) / "confusion.csv").write_text("made up\n")
-        for outputs in (made.training(cell), made.evaluation(cell)):
-            outputs.mkdir(parents=True)
-            (outputs / "seed-0").write_text(key)
+        (made.training(cell) / "seed-0.safetensors").write_text(key)
     write_split(folder, "digits")
+    write_json(Layout(folder).cells, checked.comparable().model_dump(mode="json"))
 
 
 class _Plain(yaml.SafeDumper):
@@ -165,8 +164,10 @@ def measure(cells: int, jobs: int) -> dict[str, float]:
         checks, writes = found["check, s per cell"] * cells, 2 * found["write dvc.lock, s"]
         found["run all, side by side (reckoned), s"] = 2 * found["plan, s"] + every / (1 - SHARE) + writes + checks
         found["run all, dvc repro (reckoned), s"] = found["plan, s"] + every + found["write dvc.lock, s"] * cells
-        shutil.rmtree("results/runs")
-        Path("made/results/runs").rename("results/runs")
+        for kind in ("training", "evaluation", "clocks"):
+            shutil.rmtree(f"results/{kind}")
+            Path(f"made/results/{kind}").rename(f"results/{kind}")
+        shutil.copy(REPOSITORY / "dvc.yaml", ".")  # in which the stages find what they depend on
         found |= {f"{name}, s": command(f"stages.{name}") for name in ("compare", "report")}
         for name in ("params.yaml", "dvc.lock", "reports/report.html"):
             found[f"{Path(name).name}, MB"] = Path(name).stat().st_size / 1e6
