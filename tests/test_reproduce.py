@@ -147,7 +147,7 @@ def test_a_process_gets_its_share_of_the_cores_unless_told_otherwise(
 REPRO = (sys.executable, "-m", "dvc", "repro")
 
 
-@pytest.mark.parametrize("first", [REPRO, (sys.executable, "-m", "commands.reproduce.driver", ".", "--jobs", "2")])
+@pytest.mark.parametrize("first", [REPRO, (sys.executable, "-m", "commands", "reproduce", ".", "--jobs", "2")])
 def test_of_two_at_once_the_second_is_told_who_is_at_work_and_succeeds_later(
     home: Path, monkeypatch: pytest.MonkeyPatch, first: tuple[str, ...]
 ) -> None:
@@ -185,7 +185,7 @@ def test_a_damaged_lock_on_the_outputs_is_named_with_what_to_do(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_the_commands_leaves_no_lock_and_says_how_to_continue(home: Path, number: signal.Signals) -> None:
     pipeline({"a": "echo a > cells/a", "b": "if [ -e go ]; then echo b; else echo here >&2; cat pipe; fi > cells/b"})
-    command = [sys.executable, "-m", "commands.reproduce.driver", ".", "--jobs", "2", "cell@*"]
+    command = [sys.executable, "-m", "commands", "reproduce", ".", "--jobs", "2", "cell@*"]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     driver = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert driver.stdout is not None
@@ -218,7 +218,7 @@ def test_ctrl_c_ends_the_commands_leaves_no_lock_and_says_how_to_continue(home: 
 def test_what_is_done_is_recorded_whatever_follows_the_first_ctrl_c(home: Path) -> None:
     os.mkfifo("told")
     pipeline({"a": "echo a > cells/a", "b": "trap 'echo > told' INT; echo here; cat pipe; cat pipe > cells/b"})
-    command = [sys.executable, "-m", "commands.reproduce.driver", ".", "--jobs", "1", "cell@*"]
+    command = [sys.executable, "-m", "commands", "reproduce", ".", "--jobs", "1", "cell@*"]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     driver = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert driver.stdout is not None
