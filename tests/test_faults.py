@@ -24,8 +24,8 @@ from stages.core.layout import Layout
 from stages.split.write import write_split as write_arrays
 from stages.splits.format import Part, SplitData
 from stages.train import local as train
+from tests.clone import BIN, Clone
 from tests.small import REPOSITORY, small_cell, write_split
-from tests.test_pipeline import BIN, Clone
 
 COMPUTE = Compute(device="cpu", threads=1)
 CELL = small_cell(epochs=2)

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from tests.clone import Clone
 from tests.small import REPOSITORY
-from tests.test_pipeline import Clone
 
 PAPER = "softmax-digits"
 OWN = Path(__file__).parent / "own_paper"

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from moto.server import ThreadedMotoServer
 
-from tests.test_pipeline import Clone
+from tests.clone import Clone
 
 RUN = "lstm"
 STAGES = ("check", "download", "split", "train-run", "evaluate-run")
