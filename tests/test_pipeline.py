@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 
 import html5lib
@@ -59,7 +60,7 @@ def test_the_report_holds_every_cell_and_calls_it_reduced(clean: Clone) -> None:
     assert set(cells.key) == CELLS | set(load_params(clean.folder / "params.yaml").named)
     assert set(cells.scale) == {"reduced run"}
     for key, accuracy in zip(cells.key, cells.test_accuracy, strict=True):
-        (path,) = (clean.folder / "results").glob(f"**/{key}/metrics.json")
+        (path,) = (clean.folder / "results" / "evaluation").glob(f"**/{key}/metrics.json")
         metrics = json.loads(path.read_text())
         assert accuracy == metrics["seeds"][0]["accuracy"]
         assert f"{accuracy:.4f}" in text
@@ -71,13 +72,41 @@ def test_the_report_holds_every_cell_and_calls_it_reduced(clean: Clone) -> None:
 
 def test_asking_for_another_depth_of_the_grid_runs_only_its_headline(clean: Clone) -> None:
     assert clean.stages_run("exp", "run", "-S", "depth=7") == {"check", "headline"}
-    metrics = json.loads((clean.folder / "results" / "runs" / "digits-recurnet1-7" / "metrics.json").read_text())
+    metrics = json.loads((clean.folder / "results" / "evaluation" / "digits-recurnet1-7" / "metrics.json").read_text())
     assert json.loads((clean.folder / "headline.json").read_text())["test_accuracy"] == metrics["seeds"][0]["accuracy"]
 
 
 def test_a_depth_beyond_the_grid_trains_only_what_is_new(clean: Clone) -> None:
     new = {f"{stage}@digits-{name}-9" for stage in ("train", "evaluate") for name in ("recurnet1", "recurnet2")}
     assert clean.stages_run("exp", "run", "-S", "depth=9") == {"check", *new, "headline", "compare", "report"}
+
+
+def test_what_was_run_before_is_taken_from_the_cache(clean: Clone) -> None:
+    def other(params: dict) -> None:
+        params["runs"]["lstm"]["changes"] = {"epochs": 1}
+
+    clean.change(other)
+    assert {"train-run@lstm", "evaluate-run@lstm"} <= clean.stages_run("repro")
+    scores = (clean.folder / "scores.csv").read_bytes()
+    clean.reset()
+    assert clean.stages_run("repro") == {"compare", "report"}  # the cache has neither the tables nor the page
+    assert (clean.folder / "scores.csv").read_bytes() != scores
+    assert clean.run("git", "status", "--porcelain").stdout == ""
+    clean.change(other)
+    assert clean.stages_run("repro") == {"compare", "report"}
+    assert (clean.folder / "scores.csv").read_bytes() == scores
+
+
+def test_another_seed_costs_one_training(clean: Clone) -> None:
+    folder = clean.folder / "results" / "training" / "lstm"
+    first = (folder / "seed-0.safetensors").read_bytes()
+    clean.change(lambda params: params["runs"]["lstm"].update(changes={"seeds": [1, 0]}))
+    said = clean.dvc("repro", "train-run@lstm").stdout
+    assert "lstm seed 0: trained before, taken over" in said
+    assert "lstm seed 1: epoch 2/2" in said
+    assert "lstm seed 0: epoch" not in said
+    assert (folder / "seed-0.safetensors").read_bytes() == first
+    assert (folder / "seed-1.safetensors").read_bytes() != first
 
 
 def test_one_changed_model_option_retrains_that_model_alone(clean: Clone) -> None:
@@ -142,8 +171,9 @@ def test_a_bad_parameter_stops_the_pipeline_at_once_and_leaves_it_usable(
     assert clean.stages_run("repro") <= {"check", "compare", "report"}
 
 
-def test_damaged_weights_are_restored_or_trained_again(clean: Clone) -> None:
-    path = clean.folder / "runs" / "digits-recurnet1-4" / "weights" / "seed-0.safetensors"
+@pytest.mark.parametrize("cached", [True, False], ids=["restored", "trained again"])
+def test_damaged_weights_are_restored_or_trained_again(clean: Clone, cached: bool) -> None:
+    path = clean.folder / "results" / "training" / "digits-recurnet1-4" / "seed-0.safetensors"
     good = path.read_bytes()
     path.chmod(0o644)
     path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
@@ -152,5 +182,11 @@ def test_damaged_weights_are_restored_or_trained_again(clean: Clone) -> None:
     )  # without DVC's care
     assert ended.returncode == 1
     assert "seed-0.safetensors is damaged" in ended.stderr
-    clean.dvc("repro")
+    if not cached:
+        cache = clean.folder / ".dvc" / "cache"
+        shutil.rmtree(cache / "seeds")
+        for stored in (cache / "files").rglob("*"):
+            if stored.is_file() and stored.read_bytes() == good:
+                stored.unlink()
+    assert clean.stages_run("repro") == (set() if cached else {"train@digits-recurnet1-4"})
     assert path.read_bytes() == good

@@ -1,4 +1,4 @@
-"""Sharing what git does not hold: push to a remote, pull in a clone without a cache, and nothing runs again."""
+"""Sharing what git does not hold: push to a remote, pull in a clone without a cache, and nothing is trained again."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tests.clone import Clone
 
 RUN = "lstm"
 STAGES = ("check", "download", "split", "train-run", "evaluate-run")
+PREPARES = {"check", "download@digits", "split@digits"}
 SECRET = "secret-of-the-environment"
 
 
@@ -53,8 +54,33 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, ...]]]:
     server.stop()
 
 
+def cloned(origin: Clone, folder: Path) -> Clone:
+    """A clone by git, which has none of what DVC keeps."""
+    clone = copy.copy(origin)
+    clone.folder = folder
+    origin.run("git", "clone", "-q", str(origin.folder), str(folder))
+    assert not (folder / "data").exists()
+    assert not (folder / "results").exists()
+    return clone
+
+
+def results(clone: Clone) -> dict[Path, bytes]:
+    files = (path for path in (clone.folder / "results").rglob("*") if path.is_file())
+    return {path.relative_to(clone.folder): path.read_bytes() for path in files}
+
+
+def expect_that_only_data_are_made(clone: Clone, origin: Clone) -> None:
+    """The results are those of ``origin``, and `dvc repro` makes the data from the official files, and no more."""
+    assert results(clone) == results(origin)
+    assert any(path.suffix == ".safetensors" for path in results(clone))
+    assert clone.stages_run("repro") == PREPARES
+    assert results(clone) == results(origin)
+    assert clone.run("git", "status", "--porcelain").stdout == ""
+    assert "up to date" in clone.dvc("status").stdout
+
+
 @pytest.mark.parametrize("kind", ["folder", "s3"])
-def test_a_clone_without_a_cache_pulls_what_was_pushed_and_runs_nothing(
+def test_a_clone_without_a_cache_pulls_what_was_pushed_and_trains_nothing(
     origin: Clone, kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     for setting in request.getfixturevalue(kind):
@@ -62,14 +88,16 @@ def test_a_clone_without_a_cache_pulls_what_was_pushed_and_runs_nothing(
     origin.commit(f"remote: {kind}")
     assert SECRET not in (origin.folder / ".dvc" / "config").read_text()
     origin.dvc("push")
+    clone = cloned(origin, tmp_path / "clone")
+    clone.dvc("pull", "--allow-missing")  # what is never pushed, since official files give it again
+    expect_that_only_data_are_made(clone, origin)
 
-    clone = copy.copy(origin)
-    clone.folder = tmp_path / "clone"
-    origin.run("git", "clone", "-q", str(origin.folder), str(clone.folder))
-    assert not (clone.folder / "data").exists()
-    clone.dvc("pull")
-    assert "up to date" in clone.dvc("status").stdout
-    assert clone.stages_run("repro") == set()
-    assert clone.run("git", "status", "--porcelain").stdout == ""
-    (weights,) = (clone.folder / "runs" / RUN / "weights").glob("*.safetensors")
-    assert weights.read_bytes() == (origin.folder / weights.relative_to(clone.folder)).read_bytes()
+
+def test_what_is_published_in_the_repository_itself_comes_with_one_command(origin: Clone, tmp_path: Path) -> None:
+    origin.dvc("push", "--remote", "published")
+    origin.commit("published")
+    clone = cloned(origin, tmp_path / "clone")
+    said = clone.run("python", "-m", "commands", "pull", ".").stdout
+    assert "5 outputs of . are in place, 1 trained cells among them.\n" in said
+    assert "without their weights" not in said
+    expect_that_only_data_are_made(clone, origin)
