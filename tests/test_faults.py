@@ -6,10 +6,9 @@ import os
 import re
 import resource
 import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +23,6 @@ from stages.core.layout import Layout
 from stages.split.write import write_split as write_arrays
 from stages.splits.format import Part, SplitData
 from stages.train import local as train
-from tests.clone import BIN, Clone
 from tests.small import REPOSITORY, small_cell, write_split
 
 COMPUTE = Compute(device="cpu", threads=1)
@@ -85,13 +83,14 @@ def test_arrays_that_cannot_be_written_whole_are_said_to_be(tmp_path: Path) -> N
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("blocker", ["runs", "results", ".checkpoints"])
+@pytest.mark.parametrize("blocker", ["results", ".checkpoints", ".seeds"])
 def test_a_file_in_the_way_of_a_folder_is_named(blocker: str, layout: Layout) -> None:
     (layout.home / blocker).write_text("")
     with pytest.raises(SystemExit, match=rf"error: cannot write .*{blocker}.*; nothing .* Move away the file"):
         train_cell(layout)
     (layout.home / blocker).unlink()
     train_cell(layout)
+    assert (layout.training(CELL) / "run.json").is_file()
 
 
 NO_MEMORY: list[Callable[[], object]] = [
@@ -132,32 +131,43 @@ def test_a_worker_that_dies_is_one_sentence() -> None:
 
 # Run with the rights of a user who may mount, in a small file system: what is said is printed.
 ON_A_SMALL_DISK = """
-import os, sys
+import os, shutil, sys
 from pathlib import Path
-from stages.layout import Layout
+from stages.core.layout import Layout
 from tests.test_faults import CELL, train_cell
 from tests.small import write_split
 
 home = Path(sys.argv[1])
+layout = Layout(home)
+
 def attempt():
     try:
-        train_cell(Layout(home))
+        train_cell(layout)
     except SystemExit as error:
         print(error)
-    print(sorted(path.name for path in home.rglob("*.part")))
+    print(sorted(path.name for path in home.rglob("*.part")), (layout.training(CELL) / "run.json").is_file())
 
-write_split(Layout(home))
-for left in (4096, 90_000):  # not even a checkpoint, a checkpoint but no second one
+def attempt_with(bytes_left):
     with (home / "filler").open("wb") as stream:
-        stream.write(b"x" * (os.statvfs(home).f_bavail * os.statvfs(home).f_bsize - left))
+        stream.write(b"x" * (os.statvfs(home).f_bavail * os.statvfs(home).f_bsize - bytes_left))
     attempt()
     (home / "filler").unlink()
+
+write_split(layout)
+attempt_with(4096)  # not even a checkpoint
+attempt_with(110_000)  # a checkpoint, but no finished seed beside it
 os.system(f"mount -o remount,ro {home}")
 attempt()
 os.system(f"mount -o remount,rw {home}")
-train_cell(Layout(home))
-print("trained:", (Layout(home).training(CELL) / "run.json").is_file())
+attempt()
+shutil.rmtree(layout.results)
+attempt_with(4096)  # a finished seed, but no outputs beside it
+attempt()
 """
+FULL = r"error: cannot write .*; nothing was left half-written\. Free space, then run the same command again\."
+READ_ONLY = r"error: cannot write .*: Read-only file system; .* Make the folder writable, then run the same .*"
+CONTINUES, TAKEN_OVER = r".* seed 0: continues after epoch 2/2", r".* seed 0: trained before, taken over .*"
+NOTHING, TRAINED = r"\[\] False", r"\[\] True"
 
 
 def test_a_full_and_a_read_only_disk_end_in_one_sentence(tmp_path: Path) -> None:
@@ -170,102 +180,15 @@ def test_a_full_and_a_read_only_disk_end_in_one_sentence(tmp_path: Path) -> None
         [*words, "sh", "-c", script, sys.executable, ON_A_SMALL_DISK], cwd=REPOSITORY, capture_output=True, text=True
     )
     assert ended.returncode == 0, ended.stderr
-    said = [line for line in ended.stdout.splitlines() if "epoch" not in line and "continues" not in line]
-    assert len(said) == 7, said
-    for line in (said[0], said[2]):
-        assert re.match(r"error: cannot write .*; nothing was left half-written\. Free space, then run the same", line)
-    assert re.match(
-        r"error: cannot write .*: Read-only file system; .* Make the folder writable, then run the", said[4]
-    )
-    assert said[1] == said[3] == said[5] == "[]"
-    assert said[6] == "trained: True"
-
-
-class Waiting:
-    """A repository of whose image folder one file is a pipe, so that downloading waits until it is fed."""
-
-    TARGET = "split-folder@mine"
-
-    def __init__(self, folder: Path) -> None:
-        self.clone = Clone(folder)
-        self.clone.change(lambda params: params.update(data={**params["data"], "mine": {"folder": "images"}}))
-        self.clone.change(lambda params: params.update(folders={"mine": None}))
-        for name in ("train/a", "train/b", "test/a", "test/b"):
-            (folder / "images" / name).mkdir(parents=True)
-            shutil.copy(REPOSITORY / "docs" / "report.png", folder / "images" / name / "1.png")
-        self.pipe = folder / "images" / "train" / "a" / "1.png"
-        self.pipe.unlink()
-        os.mkfifo(self.pipe)
-
-    def start(self) -> tuple[subprocess.Popen[str], int]:
-        """`dvc repro`, as soon as its stage reads the pipe; and the pipe's end to write to."""
-        environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
-        started = subprocess.Popen(
-            ["dvc", "repro", self.TARGET],
-            cwd=self.clone.folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        return started, os.open(self.pipe, os.O_WRONLY)
-
-    def repro(self) -> subprocess.CompletedProcess[str]:
-        return self.clone.dvc("repro", self.TARGET, ok=False)
-
-
-@pytest.fixture(scope="module")
-def waiting(tmp_path_factory: pytest.TempPathFactory) -> Waiting:
-    return Waiting(tmp_path_factory.mktemp("waiting"))
-
-
-def children(process: subprocess.Popen[str]) -> Sequence[int]:
-    """The processes of its session but itself, the youngest last."""
-    listed = subprocess.run(["ps", "-o", "pid=", "-s", str(process.pid)], capture_output=True, text=True).stdout
-    return sorted(int(pid) for pid in listed.split() if int(pid) != process.pid)
-
-
-def test_a_killed_stage_is_named(waiting: Waiting) -> None:
-    first, pipe = waiting.start()
-    os.kill(children(first)[-1], signal.SIGKILL)
-    said, _ = first.communicate()
-    os.close(pipe)
-    assert first.returncode != 0
-    assert "failed to reproduce 'download-folder@mine': failed to run: " in said
-    assert re.search(r"exited with (-9|137)\b", said)  # bash becomes the stage, dash waits for it
-
-
-def test_the_next_repro_succeeds_after_all_were_killed(waiting: Waiting) -> None:
-    first, pipe = waiting.start()
-    os.killpg(first.pid, signal.SIGKILL)
-    first.communicate()
-    os.close(pipe)
-    left_behind = waiting.clone.folder / ".dvc" / "tmp" / "rwlock"
-    assert str(first.pid) in left_behind.read_text()
-    waiting.pipe.unlink()
-    shutil.copy(REPOSITORY / "docs" / "report.png", waiting.pipe)
-    ended = waiting.repro()
-    assert ended.returncode == 0, ended.stderr
-    assert f"(Pid {first.pid}), in RWLock-file 'data/raw/mine' had been killed. Auto removed it" in ended.stderr
-    assert "didn't change, skipping" in waiting.repro().stdout
-
-
-def test_a_missing_or_damaged_cache_is_made_good_by_the_next_repro(waiting: Waiting) -> None:
-    """Data are made again, and their bytes are the same."""
-    folder, cache = waiting.clone.folder, waiting.clone.folder / ".dvc" / "cache"
-    array = folder / "data" / "mine" / "train_images.npy"
-    whole = array.read_bytes()
-    shutil.rmtree(cache)
-    shutil.rmtree(folder / "data" / "mine")
-    assert waiting.repro().returncode == 0
-    assert array.read_bytes() == whole
-    stored = next(path for path in (cache / "files").rglob("*") if path.is_file() and path.read_bytes() == whole)
-    stored.chmod(0o644)
-    stored.write_bytes(whole[:-1] + b"?")
-    stored.chmod(0o444)
-    shutil.rmtree(folder / "data" / "mine")
-    audit = waiting.clone.run("python", "-m", "commands.audit", ".", ok=False)
-    assert f"{stored.relative_to(folder)} is damaged" in audit.stdout
-    assert waiting.repro().returncode == 0
-    assert array.read_bytes() == whole
+    expected = [
+        *(FULL, NOTHING),
+        *(FULL, NOTHING),
+        *(CONTINUES, READ_ONLY, NOTHING),
+        *(CONTINUES, TRAINED),
+        *(TAKEN_OVER, FULL, NOTHING),
+        *(TAKEN_OVER, TRAINED),
+    ]
+    said = [line for line in ended.stdout.splitlines() if ": epoch" not in line]
+    assert len(said) == len(expected), said
+    for line, pattern in zip(said, expected, strict=True):
+        assert re.fullmatch(pattern, line)
