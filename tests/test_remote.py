@@ -1,14 +1,12 @@
-"""Training on a Ray cluster of two nodes on this machine: killed nodes, Ctrl-C, failures."""
+"""Training on a Ray cluster of two nodes on this machine: killed nodes, Ctrl-C, failures, a seed more."""
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -16,17 +14,11 @@ import pytest
 import yaml
 from dvc.repo import Repo
 
-from stages.core.errors import StageError
-from stages.core.layout import Layout
 from stages.params import load_params
-from stages.train import cluster_driver as remote
-from stages.train.cluster_driver import connect
-from stages.train.local import run
-from tests.small import REPOSITORY, write_split
+from tests.cluster import EPOCHS, KEY, make_home, outputs, set_recipe, start, train_here, train_on, until
+from tests.small import REPOSITORY
 
-KEY = "digits-recurnet1-4"
 SIZE = {"object_store_memory": 100 * 2**20, "include_log_monitor": False}
-EPOCHS = 30  # many more than pass before what follows from a line about the second one
 
 
 @pytest.fixture(scope="module")
@@ -55,56 +47,10 @@ def nodes(cluster: Any) -> Any:
     return cluster
 
 
-def make_home(folder: Path, **recipe: Any) -> Layout:
-    params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
-    params["recurnets"]["recipe"] |= {"epochs": EPOCHS, "batch_size": 16, "test_batch_size": 10, **recipe}
-    layout = Layout(folder)
-    write_split(layout, images=200)
-    layout.params.write_text(yaml.safe_dump(params))
-    return layout
-
-
-def start(address: str, *command: str, cwd: Path = REPOSITORY) -> subprocess.Popen[str]:
-    environment = {**os.environ, "RAY_ADDRESS": address, "DVC_NO_ANALYTICS": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-m", *command],
-        cwd=cwd,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def train_on(address: str, layout: Layout) -> subprocess.Popen[str]:
-    return start(address, "stages.train", str(layout.home), KEY)
-
-
-def until(words: str, driver: subprocess.Popen[str]) -> str:
-    """What ``driver`` prints, up to the line with ``words``."""
-    assert driver.stdout is not None
-    said = ""
-    for line in driver.stdout:
-        said += line
-        if words in line:
-            return said
-    raise AssertionError(f"{words!r} was expected in:\n{said}")
-
-
-def outputs(layout: Layout) -> dict[str, bytes]:
-    """What training writes, byte by byte, but for the seconds that it took."""
-    cell = load_params(layout.params).cell(KEY)
-    return {path.name: path.read_bytes() for path in layout.training(cell).iterdir()}
-
-
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """The outputs of the same training here, without a cluster and uninterrupted."""
-    layout = make_home(tmp_path_factory.mktemp("alone"))
-    params = load_params(layout.params)
-    run(params.cells(KEY), params.compute, layout)
-    return outputs(layout)
+    return train_here(make_home(tmp_path_factory.mktemp("alone")))
 
 
 def test_a_killed_nodes_cell_goes_on_elsewhere_and_ends_as_if_it_had_run_here(
@@ -155,80 +101,33 @@ def test_ctrl_c_ends_the_training_there_and_the_next_dvc_repro_goes_on(
 
 
 def test_a_training_that_fails_there_fails_here_with_its_own_words(nodes: Any, tmp_path: Path) -> None:
-    layout = make_home(tmp_path)
-    with (layout.data("digits") / "train_images.npy").open("r+b") as stream:
-        stream.seek(-1, os.SEEK_END)
-        stream.write(b"\xff")
+    layout = make_home(tmp_path, optimizer={"name": "sgd", "lr": 1e30})
     driver = train_on(nodes.address, layout)
     said, _ = driver.communicate()
     assert driver.returncode == 1
-    assert "train_images.npy is damaged" in said
+    assert "the training loss of seed 0 is " in said
     assert f"error: {KEY}: training on " in said
     assert "failed with exit status 1; see above." in said
     assert not layout.training(load_params(layout.params).cell(KEY)).exists()
 
 
-def test_without_ray_or_its_cluster_one_sentence_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RAY_ADDRESS", "ray://head:10001")
-    with pytest.raises(StageError, match="run on a machine of the cluster, with RAY_ADDRESS=auto"):
-        connect()
-    monkeypatch.setenv("RAY_ADDRESS", "auto")
-    monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(StageError, match="Ray is not installed; install 'ray' or unset RAY_ADDRESS"):
-        connect()
-
-
-class Cluster:
-    """Stands in for Ray: each of its nodes yields what is given, then dies."""
-
-    class exceptions:  # noqa: N801
-        class RayError(Exception): ...
-
-        class RayTaskError(RayError): ...
-
-    cloudpickle = SimpleNamespace(register_pickle_by_value=lambda _: None)
-
-    def __init__(self, *nodes: Sequence[tuple[Any, ...]]) -> None:
-        self.left = list(nodes)
-
-    def remote(self, _: Any) -> Any:
-        return SimpleNamespace(options=lambda **_: SimpleNamespace(remote=lambda *_: self.node(self.left.pop(0))))
-
-    def node(self, items: Sequence[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-        yield from items
-        raise self.exceptions.RayError
-
-    def wait(self, tasks: Any, timeout: float) -> Any:
-        return tasks, []
-
-    def put(self, value: Any) -> Any:
-        return value
-
-    get = put
-
-    def cluster_resources(self) -> dict[str, float]:
-        return {"CPU": 2.0}
-
-
-def test_after_three_nodes_in_a_row_without_a_new_checkpoint_it_gives_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    layout = make_home(tmp_path)
-    params = load_params(layout.params)
-    saved = ("checkpoint", f".checkpoints/{KEY}/0/seed-0.pt", b"state")
-    cluster = Cluster([], [("node", "a"), saved], [], [("node", "c")], [], [("node", "never asked")])
-    monkeypatch.setattr(remote, "connect", lambda: cluster)
-    with pytest.raises(StageError, match="3 nodes in a row were lost before a new checkpoint; see why, then run"):
-        remote.train_on_ray(params.cells(KEY), params.compute, layout)
-    assert len(cluster.left) == 1
-    onwards, barren = "another node goes on from the last checkpoint", "of 3 lost without a new checkpoint"
-    assert capsys.readouterr().out.splitlines() == [
-        f"{KEY}: no node yet: lost (RayError); another node starts anew (1 {barren})",
-        f"{KEY}: trains on a",
-        f"{KEY}: a: lost (RayError); {onwards}",
-        f"{KEY}: no node yet: lost (RayError); {onwards} (1 {barren})",
-        f"{KEY}: trains on c",
-        f"{KEY}: c: lost (RayError); {onwards} (2 {barren})",
-        f"{KEY}: no node yet: lost (RayError); no other node is tried",
-    ]
-    assert (layout.checkpoints / KEY / "0" / "seed-0.pt").read_bytes() == b"state"
+def test_of_two_seeds_the_cluster_trains_the_one_that_is_missing(nodes: Any, tmp_path: Path) -> None:
+    layout, whole = (make_home(tmp_path / name, epochs=3) for name in ("cluster", "alone"))
+    driver = train_on(nodes.address, layout)
+    said, _ = driver.communicate()
+    assert driver.returncode == 0, said
+    assert "seed 0: epoch 3/3" in said
+    first = outputs(layout)
+    for home in (layout, whole):
+        set_recipe(home, epochs=3, seeds=[0, 1])
+    driver = train_on(nodes.address, layout)
+    said, _ = driver.communicate()
+    assert driver.returncode == 0, said
+    assert "seed 0: trained before, taken over" in said
+    assert "seed 0: epoch" not in said
+    assert "trains on" in said
+    assert "seed 1: epoch 3/3" in said
+    both = outputs(layout)
+    assert both["seed-0.safetensors"] == first["seed-0.safetensors"]
+    assert both["curves.csv"].startswith(first["curves.csv"])
+    assert both == train_here(whole)

@@ -85,7 +85,7 @@ def _start(folder: str, key: str, gpu: bool) -> subprocess.Popen[str]:
 
 
 def _lines(process: subprocess.Popen[str]) -> Iterator[str]:
-    """What it prints; an empty line where it prints nothing for a while."""
+    """What it prints; an empty line where it prints nothing for a while, and at its end."""
     lines: SimpleQueue[str | None] = SimpleQueue()
     Thread(target=_read, args=(process, lines), daemon=True).start()
     while True:
@@ -93,9 +93,9 @@ def _lines(process: subprocess.Popen[str]) -> Iterator[str]:
             line = lines.get(timeout=POLL_SECONDS)
         except Empty:
             line = ""
+        yield line or ""
         if line is None:
             return
-        yield line
 
 
 def _read(process: subprocess.Popen[str], lines: SimpleQueue[str | None]) -> None:
