@@ -18,7 +18,7 @@ from stages.core.layout import Layout
 from stages.params import load_params
 from stages.train import cluster_driver
 from stages.train.cluster_node import SEEDS
-from stages.train.plan import plan
+from stages.train.plan import ANEW, plan
 from stages.train.seeds import kept_seeds
 from tests.cluster import KEY, make_home, outputs, train_here, train_on
 
@@ -149,6 +149,17 @@ def test_where_all_seeds_are_known_no_node_is_asked(tmp_path: Path, monkeypatch:
     shutil.rmtree(layout.results)
     cluster_driver.train_on_ray(params.cells(KEY), params.compute, layout)
     assert outputs(layout) == expected
+
+
+def test_seeds_that_are_to_be_trained_anew_are_not_sent_to_the_node_that_shall_train_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout = make_home(tmp_path, epochs=1)
+    train_here(layout)
+    cluster = Cluster([("node", "a"), ("ended", 0, by_name(layout))])
+    monkeypatch.setenv(ANEW, "1")
+    train(cluster, layout, monkeypatch)
+    assert cluster.sent == [{}]
 
 
 def test_damaged_data_are_one_sentence_before_a_node_is_asked(tmp_path: Path) -> None:

@@ -60,7 +60,8 @@ def test_a_node_trains_the_seeds_that_did_not_come_with_the_task_and_sends_each_
     wanted = plan(cell, params.compute, here)
     context = SimpleNamespace(get_node_id=lambda: "this")
     monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(get_runtime_context=lambda: context))
-    task = worker.train(bundle([cell], here), saved([wanted], here, kept_seeds(here.home)), KEY, gpu=False)
+    before = saved([wanted], here, kept_seeds(here.home), [wanted.fingerprints[0]])
+    task = worker.train(bundle([cell], here), before, KEY, gpu=False)
     (kind, node), *items, (last, status, made) = task
     assert (kind, last, status) == ("node", "ended", 0)
     assert node.endswith(" (node this)")

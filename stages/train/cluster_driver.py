@@ -14,7 +14,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ def train_on_ray(cells: Sequence[Cell], compute: Compute, layout: Layout) -> Non
         for each, seeds in zip(plans, before, strict=True):
             write_outputs(layout, each, seeds)
         return None
+    finished = {each.fingerprints[seed] for each, seeds in zip(plans, before, strict=True) for seed in seeds}
     ray = connect()
     share = load_params(layout.params).ray
     gpus = share.gpus if compute.device == "cuda" or _offers_gpus(ray, compute) else 0.0
@@ -57,11 +58,13 @@ def train_on_ray(cells: Sequence[Cell], compute: Compute, layout: Layout) -> Non
     in_vain = 0
     while in_vain < ATTEMPTS:
         attempt = Attempt(key, layout, kept)
-        lost = attempt.run(ray, task.remote(files, saved(plans, layout, kept), key, gpus > 0))
+        lost = attempt.run(ray, task.remote(files, saved(plans, layout, kept, finished), key, gpus > 0))
         if attempt.status == 0:
             return put_in_place(attempt.outputs, cells, layout)
+        finished |= attempt.finished
         in_vain = 0 if attempt.news else in_vain + 1
-        print(f"{key}: {attempt.node}: {lost}; {continuation(saved(plans, layout, kept), in_vain)}", flush=True)
+        then = continuation(saved(plans, layout, kept, finished), in_vain)
+        print(f"{key}: {attempt.node}: {lost}; {then}", flush=True)
     raise StageError(
         f"{key}: {ATTEMPTS} nodes in a row were lost before a new checkpoint; see why, then run the same command again."
     )
@@ -97,11 +100,11 @@ def bundle(cells: Sequence[Cell], layout: Layout) -> dict[str, bytes]:
     return {name: path.read_bytes() for name, path in files.items()}
 
 
-def saved(plans: Sequence[Plan], layout: Layout, kept: KeptSeeds) -> dict[str, bytes]:
-    """The checkpoints of ``plans`` that are here, and the seeds that are kept, by their places in a node's folder."""
+def saved(plans: Sequence[Plan], layout: Layout, kept: KeptSeeds, finished: Collection[str]) -> dict[str, bytes]:
+    """The checkpoints of ``plans`` that are here, and the ``finished`` seeds, by their places in a node's folder."""
     paths = [path for each in plans for path in (layout.checkpoints / each.cell.key).glob("*/seed-*.pt")]
     files = {f"{cluster_node.HOME}/{path.relative_to(layout.home).as_posix()}": path for path in paths}
-    seeds = [path for each in plans for name in each.fingerprints.values() for path in kept.path(name).glob("*")]
+    seeds = [path for name in finished for path in kept.path(name).glob("*")]
     files |= {f"{cluster_node.SEEDS}/{path.relative_to(kept.folder).as_posix()}": path for path in seeds}
     return {name: path.read_bytes() for name, path in files.items()}
 
@@ -121,6 +124,7 @@ class Attempt:
         self.key, self.layout, self.kept = key, layout, kept
         self.node, self.news, self.status = "no node yet", 0, -1
         self.outputs: Mapping[str, bytes] = {}
+        self.finished: set[str] = set()
 
     def run(self, ray: Any, task: Any) -> str:
         """Take what ``task`` yields, to its end; says how it was lost, if it was.
@@ -159,6 +163,7 @@ class Attempt:
         elif kind == "seed":
             name, files = values
             write_folder(self.kept.folder / name, files)
+            self.finished.add(Path(name).name)
             self.news += 1
         else:
             self.status, self.outputs = values
