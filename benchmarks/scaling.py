@@ -41,6 +41,7 @@ import yaml
 from commands.reproduce.board import Board
 from commands.reproduce.driver import Reproduction
 from commands.reproduce.lock import SHARE, LockFile
+from stages.core.files import write_json
 from stages.core.layout import Layout
 from stages.params import load_params
 from tests.fake_results import write_cell, write_split
@@ -52,7 +53,7 @@ SAMPLE = 5
 
 def build(folder: Path, cells: int) -> None:
     """A repository with ``cells`` named runs, copies of one of the default parameters, and their results in made/."""
-    for name in ("stages", "models", "papers"):
+    for name in ("stages", "models"):
         shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
     params["runs"] = {f"lstm-{number:05d}": params["runs"]["lstm"] for number in range(cells)}
@@ -67,14 +68,11 @@ def build(folder: Path, cells: int) -> None:
     (folder / "data" / "digits").mkdir(parents=True)
     (folder / "data" / "digits" / "train_labels.npy").write_bytes(b"made up")
     checked, made = load_params(folder / "params.yaml"), Layout(folder / "made")
+    write_json(Layout(folder).cells, checked.comparable().model_dump(mode="json"))
     for key in checked.runs:
-        cell = checked.cell(key)
-        write_cell(made, cell)
-        (made.evaluation(cell) / "confusion.csv").write_text("made up\n")
-        for outputs in (made.training(cell), made.evaluation(cell)):
-            outputs.mkdir(parents=True)
-            (outputs / "seed-0").write_text(key)
-    write_split(folder, "digits")
+        write_cell(made, checked.cell(key))
+        (made.training(checked.cell(key)) / "seed-0.safetensors").write_text(key)
+    write_split(made.home, "digits")
 
 
 class _Plain(yaml.SafeDumper):
@@ -133,11 +131,12 @@ def seconds(action: Callable[..., object], *arguments: Any, whose: int = resourc
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def command(module: str) -> float:
-    """The processor time of a stage on the repository that this process is in."""
-    arguments = [sys.executable, "-m", module, "."]
+def command(module: str, home: Path) -> float:
+    """The processor time of a stage on ``home``."""
+    arguments = [sys.executable, "-m", module, str(home)]
     return seconds(
-        lambda: subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL), whose=resource.RUSAGE_CHILDREN
+        lambda: subprocess.run(arguments, cwd=REPOSITORY, check=True, stdout=subprocess.DEVNULL),
+        whose=resource.RUSAGE_CHILDREN,
     )
 
 
@@ -165,9 +164,9 @@ def measure(cells: int, jobs: int) -> dict[str, float]:
         checks, writes = found["check, s per cell"] * cells, 2 * found["write dvc.lock, s"]
         found["run all, side by side (reckoned), s"] = 2 * found["plan, s"] + every / (1 - SHARE) + writes + checks
         found["run all, dvc repro (reckoned), s"] = found["plan, s"] + every + found["write dvc.lock, s"] * cells
-        shutil.rmtree("results/runs")
-        Path("made/results/runs").rename("results/runs")
-        found |= {f"{name}, s": command(f"stages.{name}") for name in ("compare", "report")}
+        shutil.rmtree("results")
+        Path("made/results").rename("results")
+        found |= {f"{name}, s": command(f"stages.{name}", folder) for name in ("compare", "report")}
         for name in ("params.yaml", "dvc.lock", "reports/report.html"):
             found[f"{Path(name).name}, MB"] = Path(name).stat().st_size / 1e6
     found["memory of the driver so far, MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3

@@ -1,4 +1,4 @@
-"""The benchmarks run from end to end on a few images; their numbers are not judged here."""
+"""The benchmarks run from end to end on a few images or cells; their numbers are not judged here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import memory, rows
+from benchmarks import memory, rows, scaling
 
 
 def test_the_row_networks_are_measured_beside_a_plain_loop(
@@ -44,3 +44,9 @@ def test_the_memory_of_a_step_is_measured_in_a_process_of_its_own(
     memory.main()
     (line,) = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"cnn-gru +batch +32 peak +\d+ MiB, of training +\d+ MiB, +[\d.]+ s \((cpu|cuda)\)", line)
+
+
+def test_the_overhead_of_many_cells_is_measured_on_made_up_results() -> None:
+    found = scaling.measure(scaling.SAMPLE, jobs=2)
+    assert {"run, s per cell", "write dvc.lock, s", "compare, s", "report, s", "report.html, MB"} <= found.keys()
+    assert all(value > 0 for value in found.values())
