@@ -142,7 +142,7 @@ def test_a_figure_comes_as_csv_and_as_svg(visit: Visit, report: Path) -> None:
     name, path = downloaded(figure.get_by_role("button", name="CSV"))
     rows = pd.read_csv(path)
     assert (name, [*rows]) == ("mnist_rnn_figure_4.csv", ["quantity", "line", "kind", "seed", "x", "y"])
-    curves = pd.read_csv(report.parents[1] / "results" / "runs" / "elman" / "curves.csv")
+    curves = pd.read_csv(report.parents[1] / "results" / "training" / "elman" / "curves.csv")
     loss = rows[(rows["quantity"] == "loss, sum over batches") & (rows["line"] == "test")]
     assert loss["kind"].value_counts().to_dict() == {"seed": 300, "ours, mean": 100, LOG: 100}
     ours = loss[loss["kind"] == "ours, mean"].sort_values("x")["y"]

@@ -144,12 +144,17 @@ def test_nothing_of_this_machine_is_shown(homes) -> None:
 
 
 def test_a_second_run_gives_the_same_bytes(homes, monkeypatch: pytest.MonkeyPatch) -> None:
-    reports = Layout(homes["full"][0]).reports
-    before = {path: path.read_bytes() for path in reports.rglob("*") if path.is_file()}
-    monkeypatch.setattr("sys.argv", ["stage", str(homes["full"][0])])
+    layout = Layout(homes["full"][0])
+
+    def written() -> dict[Path, bytes]:
+        files = (path for path in (layout.scores, *layout.reports.rglob("*")) if path.is_file())
+        return {path: path.read_bytes() for path in files}
+
+    before = written()
+    monkeypatch.setattr("sys.argv", ["stage", str(layout.home)])
     compare()
     report()
-    assert {path: path.read_bytes() for path in reports.rglob("*") if path.is_file()} == before
+    assert written() == before
 
 
 def test_a_stale_result_is_named_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
