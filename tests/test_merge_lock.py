@@ -232,7 +232,7 @@ def test_a_merge_that_was_begun_without_the_setting_is_repeated_with_it(reposito
 
 def test_outside_of_a_clone_nothing_is_set_and_nothing_said(tmp_path: Path) -> None:
     unpacked = Repository(tmp_path)
-    made = unpacked.run("make", "environment")
+    made = unpacked.run("make", "--no-print-directory", "environment")
     assert (made.stdout, made.stderr) == ("", "")
     inner = Repository(tmp_path / "inner")
     unpacked.initialised()

@@ -58,7 +58,7 @@ def test_what_decides_no_comparison_does_not_stand_beside_the_cells(tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("{", "is not valid JSON"), ('{"data": {}}', "key 'recurnets' is missing; delete it and run `dvc repro`")],
+    [("{", "is not valid JSON"), ('{"data": {}}', "key 'recurnets': Field required; delete it and run `dvc repro`")],
 )
 def test_damaged_cells_are_named(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "cells.json"

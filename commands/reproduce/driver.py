@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from commands.reproduce.board import Board
 from commands.reproduce.complaints import complaint
-from commands.reproduce.lock import LockFile
+from commands.reproduce.lock import LockFile, undisturbed
 from commands.reproduce.processes import Ended, Line, Processes, thread_share
 from stages.core.errors import StageError
 from stages.core.progress import duration
@@ -120,9 +120,8 @@ class Reproduction:
 
     def _wait(self) -> None:
         from dvc.exceptions import DvcException
-        from dvc.stage.decorators import unlocked_repo
 
-        event = unlocked_repo(lambda _: self._next())(self.plan[0])
+        event = self._event()
         if event is None:
             self.record.write()
             return
@@ -140,6 +139,22 @@ class Reproduction:
                 self._done(stage, f"done in {duration(seconds)}")
         except DvcException as error:
             self._fail(stage, complaint(error))
+
+    def _event(self) -> Ended | None:
+        """As :meth:`_next`, with DVC's lock open meanwhile; a further Ctrl-C waits until DVC has taken it again."""
+        from dvc.stage.decorators import unlocked_repo
+
+        with ExitStack() as stack:
+
+            def wait(_: PipelineStage) -> Ended | None:
+                try:
+                    return self._next()
+                except KeyboardInterrupt:
+                    stack.enter_context(undisturbed())
+                    raise
+
+            event: Ended | None = unlocked_repo(wait)(self.plan[0])
+            return event
 
     def _next(self) -> Ended | None:
         """The next command that ends; None if it is time to write dvc.lock first."""
