@@ -27,7 +27,8 @@ class Split(Frozen):
 
     ``source``: the dataset whose images are taken, when it is not the one that the split is named after. ``folder``:
     the image folder (train/<class>/*.png, test/<class>/*.png; relative to the home) of a dataset of the user's own;
-    ``store: files`` leaves its images where they are and decodes them batch by batch.
+    ``store: files`` leaves its images where they are and decodes them batch by batch, as is done with images of
+    different sizes, too.
 
     ``labels: as_published`` repeats two mistakes of the document gunn, last of all. The test images get the labels of
     the first training images. And the target of every image is its one-hot row without the first column, so that label

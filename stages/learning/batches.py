@@ -21,22 +21,24 @@ from torch import Tensor
 
 from stages.cell import Transform
 from stages.cell.recipe import Recipe
+from stages.core.errors import StageError
 from stages.splits.format import ImageFiles, Part, noise
 from stages.splits.streams import stream_seed
 
 
 @dataclass(frozen=True)
 class Decoder:
-    """Images that stay in their files, as squares of ``resized`` pixels."""
+    """Images that stay in their files, as squares of ``resized`` pixels with a black border of ``padding``."""
 
     files: ImageFiles
     resized: int
+    padding: int
 
     def __getitem__(self, index: Tensor) -> Tensor:
-        """The images at ``index``: uint8, shape (B, resized, resized, channels), on the CPU; decoded side by side."""
+        """The images at ``index``: uint8, shape (B, side, side, channels), on the CPU; decoded side by side."""
         with ThreadPoolExecutor(os.cpu_count()) as threads:
             read = threads.map(lambda one: self.files.read(one, self.resized), index.tolist())
-            return torch.from_numpy(np.stack(list(read)))
+            return torch.from_numpy(np.pad(np.stack(list(read)), _border(self.padding)))
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ class Batch(NamedTuple):
 def load_images(part: Part, transform: Transform, device: torch.device, *, training: bool, noise_seed: int) -> Images:
     """Bring a part of a split onto ``device``. Only training images are ever padded, cropped or flipped.
 
-    Raises ValueError if the transform's channels differ from the images', or if noisy images would be resized.
+    Raises ValueError if the transform's channels differ from the images', or if noisy images would be resized. A
+    :class:`StageError` if images that stay in their files are not resized.
     """
     if len(transform.mean) != part.channels:
         raise ValueError(f"mean has {len(transform.mean)} entries, but the images have {part.channels} channels")
@@ -110,21 +113,30 @@ def _pixels(
     part: Part, sigma: NDArray[np.float32], transform: Transform, device: torch.device, training: bool, noise_seed: int
 ) -> tuple[Tensor | Decoder, Tensor | None, tuple[int, int]]:
     """Pixels, noise and size of :class:`Images`."""
+    padding = transform.crop_padding if training else 0
     if isinstance(part.images, ImageFiles):
-        if transform.resize is None or transform.crop_padding or sigma.any():
-            raise ValueError("images that stay in their files need `resize`, and know neither padding nor noise")
-        return Decoder(part.images, transform.resize), None, (transform.resize,) * 2
+        if transform.resize is None:
+            raise StageError(
+                f"the images of {part.images.folder} are not all of one size, or stay in their files (`store: files`); "
+                "give their transform in params.yaml a `resize`."
+            )
+        if sigma.any():
+            raise ValueError("images that stay in their files have no noisy copies")
+        return Decoder(part.images, transform.resize, padding), None, (transform.resize + 2 * padding,) * 2
     images = np.asarray(part.array)
     drawn = noise(sigma, images.shape[1:], noise_seed) if sigma.any() else None
     if transform.resize is not None and transform.resize != images.shape[1]:
         if drawn is not None:
             raise ValueError("noisy copies cannot be resized: the noise belongs to the original pixels")
         images = resize(images, transform.resize)
-    padding = transform.crop_padding if training else 0
-    border = ((0, 0), (padding, padding), (padding, padding), (0, 0))
-    images = np.pad(images, border) if padding else images.copy()
-    extra = None if drawn is None else torch.from_numpy(np.pad(drawn, border)).to(device)
+    images = np.pad(images, _border(padding)) if padding else images.copy()
+    extra = None if drawn is None else torch.from_numpy(np.pad(drawn, _border(padding))).to(device)
     return torch.from_numpy(images).to(device), extra, images.shape[1:3]
+
+
+def _border(padding: int) -> tuple[tuple[int, int], ...]:
+    """What np.pad adds to images of shape (N, height, width, channels)."""
+    return (0, 0), (padding, padding), (padding, padding), (0, 0)
 
 
 def resize(images: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

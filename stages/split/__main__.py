@@ -1,9 +1,10 @@
 """Make a training and a test set of a downloaded dataset: ``python -m stages.split HOME NAME``.
 
-``NAME`` is a key of ``data`` or ``subsets`` in HOME/params.yaml; :class:`stages.cell.Split` says what its entries do.
-The split lands in ``HOME/data/NAME`` (see :mod:`stages.splits.format`); a table of what is in it (columns: part,
-label, class, images, clean, noisy, and official, the number in the official part) and sample sheets in
-``HOME/results/splits/NAME``. The same parameters and files give the same bytes.
+``NAME`` is a key of ``data``, ``folders`` or ``subsets`` in HOME/params.yaml; :class:`stages.cell.Split` says what its
+entries do. Of an image folder a line says what was read. The split lands in ``HOME/data/NAME`` (see
+:mod:`stages.splits.format`); a table of what is in it (columns: part, label, class, images, clean, noisy, and official,
+the number in the official part) and sample sheets in ``HOME/results/splits/NAME``. The same parameters and files give
+the same bytes.
 """
 
 from __future__ import annotations
@@ -25,17 +26,19 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Make a training and a test set of a downloaded dataset.")
     parser.add_argument("home", type=Path, help="the folder with params.yaml")
-    parser.add_argument("name", help="a key of `data` or `subsets` in params.yaml")
+    parser.add_argument("name", help="a key of `data`, `folders` or `subsets` in params.yaml")
     arguments = parser.parse_args()
     layout, name = Layout(arguments.home), arguments.name
     params = load_params(layout.params)
     split = params.split(name)
     raw = layout.raw(split.source or name)
     with unchanged([raw, *code_of("split")], lambda: load_params(layout.params).split(name)):
-        source = read_source(layout, params, name)
+        source, said = read_source(layout, params, name)
         content = make_split(name, split, source)
         write_split(layout.data(name), split, content, manifest=raw / MANIFEST)
         write_composition(layout.composition(name), split, source, content)
+    if said:
+        print(f"{name}: {said}", flush=True)
     train, test = len(content.train(split.seeds[0]).labels), len(content.test.labels)
     print(f"{name}: {train} train, {test} test images", flush=True)
 

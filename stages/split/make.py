@@ -12,26 +12,28 @@ from stages.cell import Split
 from stages.core.errors import StageError
 from stages.core.layout import Layout
 from stages.params import Params
-from stages.split.image_folders import list_image_folder, read_image_folder
+from stages.split.image_folders import read_image_folder
 from stages.split.official import Source, read_official
 from stages.splits.facts import OFFICIAL
-from stages.splits.format import Draw, Part, SplitData
+from stages.splits.format import Draw, ImageFiles, Part, SplitData
 from stages.splits.streams import numpy_stream
 
 
-def read_source(layout: Layout, params: Params, name: str) -> Source:
-    """The official images that the split ``name`` is made of; a :class:`StageError` names a key that is wrong."""
+def read_source(layout: Layout, params: Params, name: str) -> tuple[Source, str]:
+    """The official images that the split ``name`` is made of, and what there is to say of an image folder.
+
+    A :class:`StageError` names a key that is wrong.
+    """
     dataset = params.split(name).source or name
     about = {**params.data, **params.folders}.get(dataset, Split())
     folder = about.folder
     if dataset in OFFICIAL and folder is None:
-        return read_official(dataset, layout.raw(dataset))
+        return read_official(dataset, layout.raw(dataset)), ""
     if dataset in OFFICIAL:
         raise StageError(f"data.{dataset}.folder: {dataset} is an official dataset; give your own another name.")
     if folder is None:
         raise StageError(f"data.{name}: '{dataset}' is none of {', '.join(OFFICIAL)}, and has no `folder` of images.")
-    read = list_image_folder if about.store == "files" else read_image_folder
-    return read(layout.home / folder, layout.raw(dataset))
+    return read_image_folder(layout.home / folder, layout.raw(dataset), store=about.store)
 
 
 def make_split(name: str, split: Split, source: Source) -> SplitData:
@@ -42,6 +44,11 @@ def make_split(name: str, split: Split, source: Source) -> SplitData:
     subset of what a larger one keeps: splits of one source share their images, seed by seed.
     """
     _check_labels(name, split, len(source.classes))
+    if split.noisy_copies is not None and isinstance(source.train.images, ImageFiles):
+        raise StageError(
+            f"data.{name}.noisy_copies: noise belongs to pixels, and these images are of different sizes or stay in "
+            "their files; give all images one size, without `store: files`."
+        )
     kept = {}
     for part, first in (("train", split.train_first), ("test", split.test_first)):
         labels = getattr(source, part).labels

@@ -42,7 +42,7 @@ def write_split(target: Path, split: Split, content: SplitData, manifest: Path |
             np.save(folder / f"draw-{seed}_index.npy", draw.index)
             np.save(folder / f"draw-{seed}_sigma.npy", draw.sigma)
         digests = {path.name: sha256(path) for path in array_files(folder)}
-        about = {
+        about: dict[str, object] = {
             "name": content.name,
             "classes": list(content.classes),
             "counts": {"train": len(first_draw(split, content).labels), "test": len(content.test.labels)},
@@ -51,6 +51,8 @@ def write_split(target: Path, split: Split, content: SplitData, manifest: Path |
             "sha256": digests,
             "digest": sha256_of(digests),
         }
+        if isinstance(content.pool.images, ImageFiles):
+            about["channels"] = content.pool.channels
         write_json(folder / "dataset.json", about)
 
 

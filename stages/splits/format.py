@@ -7,7 +7,7 @@ A folder with, for each part ``train`` and ``test``:
 - ``<part>_importance.npy``, where not every image counts: float32, shape (N,), factor on the loss of each;
 
 in place of the images, where they stay in their files, ``<part>_files.txt``: a path per line, the image folder in the
-first;
+first, with how many channels they have in ``dataset.json``;
 
 where the training images depend on a seed, for every seed what it draws from them:
 
@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 
 from stages.core.errors import StageError
 from stages.core.files import read_json, sha256
+from stages.splits.pictures import decode
 from stages.splits.streams import numpy_stream
 
 PARTS = ("train", "test")
@@ -39,33 +40,22 @@ PARTS = ("train", "test")
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """Colour images that stay in their files: ``names``, relative to ``folder``."""
+    """Images that stay in their files: ``names``, relative to ``folder``; ``channels``: 1, all are grey, or 3."""
 
     folder: Path
     names: Sequence[str]
-    channels: int = 3
+    channels: int
 
     def __len__(self) -> int:
         return len(self.names)
 
     def __getitem__(self, index: NDArray[np.int64]) -> ImageFiles:
         """The images at ``index``, as an array would give them."""
-        return ImageFiles(self.folder, [self.names[i] for i in index])
+        return ImageFiles(self.folder, [self.names[i] for i in index], self.channels)
 
     def read(self, index: int, side: int) -> NDArray[np.uint8]:
-        """An image as uint8, shape (side, side, 3), resized by PIL, bilinear; greyscale becomes colour.
-
-        A :class:`StageError` names a file that cannot be decoded.
-        """
-        from PIL import Image
-
-        path = self.folder / self.names[index]
-        try:
-            with Image.open(path) as picture:
-                small = picture.convert("RGB").resize((side, side), Image.Resampling.BILINEAR)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise StageError(f"{path} cannot be read as an image ({error}); replace or remove it.") from None
-        return np.asarray(small, np.uint8)
+        """An image as uint8, shape (side, side, channels), resized by PIL, bilinear; see :func:`decode`."""
+        return decode(self.folder / self.names[index], channels=self.channels, side=side)
 
 
 @dataclass(frozen=True)
@@ -167,7 +157,7 @@ def read_split(folder: Path, *, verify: bool = True) -> SplitData:
             raise StageError(
                 f"{path} is damaged: SHA-256 {expected} was expected, {found} was found; delete it and run `dvc repro`."
             )
-    pool, test = (_read_part(folder, part) for part in PARTS)
+    pool, test = (_read_part(folder, part, about.get("channels", 0)) for part in PARTS)
     draws = {
         seed: Draw(np.load(folder / f"draw-{seed}_index.npy"), np.load(folder / f"draw-{seed}_sigma.npy"))
         for seed in about["draws"]
@@ -175,11 +165,11 @@ def read_split(folder: Path, *, verify: bool = True) -> SplitData:
     return SplitData(about["name"], tuple(about["classes"]), pool, test, draws, about["digest"])
 
 
-def _read_part(folder: Path, part: str) -> Part:
+def _read_part(folder: Path, part: str, channels: int) -> Part:
     listed, importance = folder / f"{part}_files.txt", folder / f"{part}_importance.npy"
     if listed.is_file():
         root, *names = listed.read_text(encoding="utf-8").splitlines()
-        images: NDArray[np.uint8] | ImageFiles = ImageFiles(Path(root), names)
+        images: NDArray[np.uint8] | ImageFiles = ImageFiles(Path(root), names, channels)
     else:
         images = np.load(folder / f"{part}_images.npy", mmap_mode="r")
     return Part(
