@@ -11,12 +11,13 @@ from stages.cell import Cell, Compute
 from stages.core.files import sha256_of
 from stages.core.layout import Layout
 from stages.core.progress import Progress
-from stages.learning.assemble import builder, test_images, training_images
+from stages.learning.assemble import builder, test_images
 from stages.learning.batches import steps_per_epoch
 from stages.learning.device import choose_device, describe, keep_freed_memory
 from stages.learning.engine import History, Hooks, train_together
 from stages.learning.weights import weights_of
 from stages.train.checkpoint import Checkpoint, DamagedError
+from stages.train.fit import fitting_images
 from stages.train.meter import meter
 from stages.train.outputs import write_outputs
 from stages.train.plan import Plan, plan, trained_before
@@ -77,7 +78,7 @@ class CellTraining:
     def train(self, seeds: Sequence[int], checkpoint: Checkpoint) -> dict[int, TrainedSeed]:
         """Train ``seeds`` together, from their checkpoint if there is one."""
         cell, split = self.cell, self.plan.split
-        images = {seed: training_images(cell, split, seed, self.device) for seed in seeds}
+        images = fitting_images(cell, split, seeds, self.device, builder(cell, split))
         resume = self._resume(checkpoint)
         epoch, step = (0, 0) if resume is None else (resume["epoch"], resume["step"])
         steps = steps_per_epoch(len(images[seeds[0]]), cell.recipe)
