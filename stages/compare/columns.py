@@ -10,6 +10,10 @@ CLAIM_COLUMNS = (
     "ours", "low", "high", "basis", "scale", "seeds", "difference", "margin", "better", "target_low", "target_high",
     "target", "verdict", "reason", "note",
 )  # fmt: skip
+LADDER_COLUMNS = (
+    "id", "number", "table", "group", "row", "column", "published", "rung", "answer", "value", "low", "high", "seeds",
+    "words", "strongest",
+)  # fmt: skip
 HEADLINE_COLUMNS = (
     "row", "column", "run", "published", "log", "ours", "low", "high", "scale", "seeds", "verdict", "reason",
 )  # fmt: skip

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
+from typing import NamedTuple
 
 import pandas as pd
 
 from stages.compare.columns import TableRow
+from stages.compare.printed import Span, agrees, exact, span
 from stages.documents.claims import Claim
 from stages.documents.paper import Paper
 from stages.results.metric import Metric
@@ -31,45 +33,28 @@ FEWEST_NEIGHBOURS, FEWEST_METRICS = 3, 3
 PrintedRow = dict[Metric, Claim]
 PrintedRows = dict[tuple[str, str, str, str], PrintedRow]
 Supports = Mapping[str, Mapping[int, int]]
-# The claims that a finding rests on, the first of them where it is, and its text.
-Hit = tuple[Sequence[Claim], str]
+
+
+class Hit(NamedTuple):
+    """The claims that a finding rests on, the first of them where it is; its text; and those that cannot be right."""
+
+    claims: Sequence[Claim]
+    text: str
+    refuted: Sequence[Claim] = ()
 
 
 @dataclass(frozen=True)
 class Found:
-    """A contradiction: the ``rule`` of :data:`RULES` that found it, and the ids of the claims that it rests on."""
+    """A contradiction: the ``rule`` of :data:`RULES` that found it, and the ids of the claims that it rests on.
+
+    ``refuted``: those of them that the document's own numbers rule out; of two that differ either may be wrong.
+    """
 
     rule: str
     where: str
     finding: str
     evidence: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Span:
-    """The exact numbers between ``low`` and ``high``, and these two where ``closed`` says so."""
-
-    low: Fraction
-    high: Fraction
-    closed: tuple[bool, bool]
-
-    def has(self, number: Fraction) -> bool:
-        ends = (number == self.low and self.closed[0]) or (number == self.high and self.closed[1])
-        return ends or self.low < number < self.high
-
-    def meets(self, other: _Span) -> bool:
-        low, high = max(self.low, other.low), min(self.high, other.high)
-        return low < high or (low == high and self.has(low) and other.has(low))
-
-
-def _span(claim: Claim) -> _Span:
-    """Every exact number that could have been printed as the claim was."""
-    value, unit = _exact(claim.value), _exact(claim.precision)
-    if claim.rounding == "floored":
-        return _Span(value, value + unit, (True, False))
-    if claim.rounding == "rounded":
-        return _Span(value - unit / 2, value + unit / 2, (True, True))
-    return _Span(value - unit, value + unit, (False, False))
+    refuted: tuple[str, ...] = ()
 
 
 def found(
@@ -120,7 +105,7 @@ def _repeated_rows(rows: PrintedRows) -> Iterator[Hit]:
         if twin and not confirmed and _out_of_place(row, neighbours):
             digits = ", ".join(claim.published for metric, claim in row.items() if metric in twin)
             text = f"The row repeats {_where([*twin.values()][:1])}, digit for digit ({digits}), and lies far from the "
-            yield [*row.values(), *twin.values()], f"{text}other rows of its own block."
+            yield Hit([*row.values(), *twin.values()], f"{text}other rows of its own block.", [*row.values()])
 
 
 def _equal(row: PrintedRow, other: PrintedRow) -> bool:
@@ -131,30 +116,31 @@ def _equal(row: PrintedRow, other: PrintedRow) -> bool:
 def _out_of_place(row: PrintedRow, neighbours: Sequence[PrintedRow]) -> bool:
     """Whether each fraction is farther from its neighbours' than these are apart, whatever digits were not printed."""
     for metric, claim in row.items():
-        value, others = _exact(claim.value), [_exact(other[metric].value) for other in neighbours if metric in other]
+        value, others = exact(claim.value), [exact(other[metric].value) for other in neighbours if metric in other]
         if len(others) < FEWEST_NEIGHBOURS:
             return False
         gap, spread = max(min(others) - value, value - max(others)), max(others) - min(others)
-        if gap <= spread + 2 * _exact(claim.precision):
+        if gap <= spread + 2 * exact(claim.precision):
             return False
     return True
 
 
 def _impossible(claims: Sequence[Claim], test_images: Mapping[str, int], supports: Supports) -> Iterator[Hit]:
     for claim in (claim for claim in claims if claim.metric.is_share):
-        run, label, possible = claim.run or "", claim.metric.label, _span(claim)
+        run, label, possible = claim.run or "", claim.metric.label, span(claim)
         count = test_images.get(run, 0) if label is None else supports.get(run, {}).get(label, 0)
         whole = range(max(0, math.ceil(possible.low * count)), min(count, math.floor(possible.high * count)) + 1)
         if count and not any(possible.has(Fraction(k, count)) for k in whole):
-            yield [claim], f"{claim.column} {claim.published}: no whole number of {count:,} test images gives that."
+            text = f"{claim.column} {claim.published}: no whole number of {count:,} test images gives that."
+            yield Hit([claim], text, [claim])
 
 
 def _accuracy_and_recall(rows: PrintedRows) -> Iterator[Hit]:
     for row in rows.values():
         pair = [row[metric] for metric in (ACCURACY, WEIGHTED_RECALL) if metric in row]
-        if len(pair) == 2 and not _span(pair[0]).meets(_span(pair[1])):
+        if len(pair) == 2 and not span(pair[0]).meets(span(pair[1])):
             values = " and ".join(claim.published for claim in pair)
-            yield pair, f"Accuracy and weighted recall are the same quantity, but printed as {values}."
+            yield Hit(pair, f"Accuracy and weighted recall are the same quantity, but printed as {values}.")
 
 
 def _wrong_sizes(sizes: Sequence[TableRow]) -> Iterator[Found]:
@@ -168,19 +154,19 @@ def _wrong_sizes(sizes: Sequence[TableRow]) -> Iterator[Found]:
 def _parameters(claims: Sequence[Claim], parameters: Mapping[str, int]) -> Iterator[Hit]:
     for claim in claims:
         count = parameters.get(claim.run or "") if claim.metric == Metric("parameters") else None
-        if count is not None and not _span(claim).has(Fraction(count)):
-            yield [claim], f"{claim.published} parameters are printed; the layers have {count:,}."
+        if count is not None and not span(claim).has(Fraction(count)):
+            yield Hit([claim], f"{claim.published} parameters are printed; the layers have {count:,}.")
 
 
 def _against_log(claims: Sequence[Claim]) -> Iterator[Hit]:
     wrong = (claim for claim in claims if not _agrees(claim))
     rows = groupby(wrong, lambda claim: (claim.table, claim.group, claim.row, claim.run))
     for row in (list(of_row) for _, of_row in rows):
-        yield row, f"The log ends at other values: {', '.join(map(_beside_log, row))}."
+        yield Hit(row, f"The log ends at other values: {', '.join(map(_beside_log, row))}.")
 
 
 def _beside_log(claim: Claim) -> str:
-    logged, unit = _exact(claim.author_log or 0), _exact(claim.precision)
+    logged, unit = exact(claim.author_log or 0), exact(claim.precision)
     units = math.floor(logged / unit + (Fraction(1, 2) if claim.rounding == "rounded" else 0))
     digits = len(claim.published.rstrip("%").partition(".")[2])
     as_printed = f"{claim.rounding} {_shown(claim, units * unit, f'.{digits}f')}, " if claim.rounding else ""
@@ -194,17 +180,18 @@ def _classes_against_total(claims: Sequence[Claim], supports: Supports) -> Itera
         by_label = {label: own.get(Metric("recall", "test", label=label)) for label in images}
         recalls = {label: claim for label, claim in by_label.items() if claim}
         if recalls and len(recalls) == len(images):
-            mean = _mean([(_span(claim), images[label]) for label, claim in recalls.items()])
-            if not mean.meets(_span(total)):
+            mean = _mean([(span(claim), images[label]) for label, claim in recalls.items()])
+            if not mean.meets(span(total)):
                 text = f"The total is printed as {total.published}; the accuracies of the classes make between "
-                yield [total, *recalls.values()], f"{text}{_shown(total, mean.low)} and {_shown(total, mean.high)}."
+                text += f"{_shown(total, mean.low)} and {_shown(total, mean.high)}."
+                yield Hit([total, *recalls.values()], text)
 
 
-def _mean(spans: Sequence[tuple[_Span, int]]) -> _Span:
+def _mean(spans: Sequence[tuple[Span, int]]) -> Span:
     images = sum(number for _, number in spans)
     low, high = sum(s.low * n for s, n in spans), sum(s.high * n for s, n in spans)
     closed = all(s.closed[0] for s, _ in spans), all(s.closed[1] for s, _ in spans)
-    return _Span(Fraction(low) / images, Fraction(high) / images, closed)
+    return Span(Fraction(low) / images, Fraction(high) / images, closed)
 
 
 def _short_logs(paper: Paper, claims: Sequence[Claim], author_log: pd.DataFrame) -> Iterator[Found]:
@@ -220,20 +207,17 @@ def _short_logs(paper: Paper, claims: Sequence[Claim], author_log: pd.DataFrame)
 
 def _merged(rule: str, hits: Iterable[Hit]) -> Iterator[Found]:
     """Findings of a rule, those that say the same of rows of one block as one; a hit's first claim says where it is."""
-    same: dict[tuple[str, str, str], list[Sequence[Claim]]] = {}
-    for claims, text in hits:
-        same.setdefault((claims[0].table, claims[0].group, text), []).append(claims)
-    for (*_, text), groups in same.items():
-        ids = dict.fromkeys(claim.id for claims in groups for claim in claims)
-        yield Found(rule, _where([claims[0] for claims in groups]), text, tuple(ids))
+    same: dict[tuple[str, str, str], list[Hit]] = {}
+    for hit in hits:
+        same.setdefault((hit.claims[0].table, hit.claims[0].group, hit.text), []).append(hit)
+    for (*_, text), group in same.items():
+        evidence = dict.fromkeys(claim.id for hit in group for claim in hit.claims)
+        refuted = dict.fromkeys(claim.id for hit in group for claim in hit.refuted)
+        yield Found(rule, _where([hit.claims[0] for hit in group]), text, tuple(evidence), tuple(refuted))
 
 
 def _agrees(claim: Claim) -> bool:
-    return claim.author_log is None or _span(claim).has(_exact(claim.author_log))
-
-
-def _exact(number: float) -> Fraction:
-    return Fraction(str(number))  # The decimal that stands in claims.csv.
+    return claim.author_log is None or agrees(claim, claim.author_log)
 
 
 def _shown(claim: Claim, number: Fraction, form: str = ".6g") -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from stages.compare.columns import TableRow
-from stages.compare.contradictions import found
+from stages.compare.contradictions import Found, found
 from stages.compare.scale import FULL
 from stages.compare.side_by_side import Beside
 from stages.documents.paper import Paper
@@ -17,18 +17,21 @@ from stages.splits.facts import OFFICIAL
 SHOWN = 6  # claims of a finding whose replay is told
 
 
-def finding_rows(beside: Beside, author_log: pd.DataFrame, sizes: Sequence[TableRow]) -> list[TableRow]:
-    """What the rules of :mod:`stages.compare.contradictions` find, then what reading found."""
-    paper = beside.paper
-    by_rule = found(
-        paper,
+def by_rule(beside: Beside, author_log: pd.DataFrame, sizes: Sequence[TableRow]) -> list[Found]:
+    """What the rules of :mod:`stages.compare.contradictions` find."""
+    return found(
+        beside.paper,
         beside.claims,
         author_log,
         sizes,
-        official_test_images(paper),
+        official_test_images(beside.paper),
         supports(beside),
         parameters(beside, sizes),
     )
+
+
+def finding_rows(beside: Beside, contradictions: Sequence[Found]) -> list[TableRow]:
+    """What the rules found, then what reading found; columns :data:`FINDING_COLUMNS`."""
     rows: list[TableRow] = [
         {
             "rule": finding.rule,
@@ -37,9 +40,11 @@ def finding_rows(beside: Beside, author_log: pd.DataFrame, sizes: Sequence[Table
             "evidence": " ".join(finding.evidence),
             "replay": _replay(beside, finding.evidence),
         }
-        for finding in by_rule
+        for finding in contradictions
     ]
-    read: list[TableRow] = [{"rule": "", "where": item.where, "finding": item.finding} for item in paper.findings]
+    read: list[TableRow] = [
+        {"rule": "", "where": item.where, "finding": item.finding} for item in beside.paper.findings
+    ]
     return [*rows, *read]
 
 

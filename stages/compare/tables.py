@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from stages.compare.columns import (
     GRID_COLUMNS,
     HEADLINE_COLUMNS,
     ITERATION_COLUMNS,
+    LADDER_COLUMNS,
     RUN_RELIABILITY_COLUMNS,
     SIZE_COLUMNS,
     STATEMENT_COLUMNS,
@@ -26,7 +28,9 @@ from stages.compare.columns import (
     VERDICT_COLUMNS,
     TableRow,
 )
-from stages.compare.findings import finding_rows
+from stages.compare.contradictions import Found
+from stages.compare.findings import by_rule, finding_rows, parameters
+from stages.compare.ladder import ladder_counts, ladder_rows
 from stages.compare.parameter_counts import size_rows
 from stages.compare.run_tables import comparison_rows, grid_rows, iteration_rows, reliability_rows, sweep_rows
 from stages.compare.scale import REDUCED, SCALES
@@ -40,16 +44,41 @@ from stages.core.tables import write_csv
 from stages.core.text import slug
 from stages.documents.author_log import load_author_log
 from stages.documents.claims import load_claims
-from stages.documents.paper import PAPERS, load_papers
+from stages.documents.paper import PAPERS, Paper, load_papers
 from stages.params import Energy
 from stages.results.read import Results
 
 
-def document_summary(beside: Beside) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Document:
+    """A document beside our results, and what follows from both."""
+
+    beside: Beside
+    sizes: list[TableRow]
+    contradictions: list[Found]
+    ladder: list[TableRow]
+    statements: list[TableRow]
+
+    @property
+    def paper(self) -> Paper:
+        """The document."""
+        return self.beside.paper
+
+
+def judged(beside: Beside) -> Document:
+    """Ask every rule of a document."""
+    sizes = size_rows(beside.paper.sizes)
+    contradictions = by_rule(beside, load_author_log(PAPERS / beside.paper.id), sizes)
+    ladder = ladder_rows(beside, contradictions, parameters(beside, sizes))
+    return Document(beside, sizes, contradictions, ladder, statement_rows(beside))
+
+
+def document_summary(document: Document) -> dict[str, Any]:
     """How much of the document was run, and how its claims in words came out."""
+    beside = document.beside
     scales = Counter(beside.scale(run) for run in beside.paper.runs)
     verdicts = Counter(str(row["verdict"]) for row in beside.claim_rows)
-    outcomes = Counter(str(row["outcome"]) for row in statement_rows(beside))
+    outcomes = Counter(str(row["outcome"]) for row in document.statements)
     return {
         "title": beside.paper.title,
         "runs": {scale: scales[scale] for scale in SCALES},
@@ -60,16 +89,21 @@ def document_summary(beside: Beside) -> dict[str, Any]:
     }
 
 
-def write_tables(beside: Beside, folder: Path) -> None:
+def write_tables(document: Document, folder: Path) -> None:
     """Write the document's tables as CSV into ``folder``."""
+    beside = document.beside
     tables: dict[str, tuple[Sequence[TableRow], Sequence[str]]] = {
+        "ladder": (document.ladder, LADDER_COLUMNS),
         "claims": (beside.claim_rows, CLAIM_COLUMNS),
         "headline": (beside.headline(), HEADLINE_COLUMNS),
-        "statements": (statement_rows(beside), STATEMENT_COLUMNS),
+        "statements": (document.statements, STATEMENT_COLUMNS),
         "cells": (beside.cells(), CELL_COLUMNS),
         "reliability": (reliability_rows(beside), RUN_RELIABILITY_COLUMNS),
         "recipe_differences": (beside.recipe_differences(), DIFFERENCE_COLUMNS),
+        "findings": (finding_rows(beside, document.contradictions), FINDING_COLUMNS),
     }
+    if document.sizes:
+        tables["sizes"] = document.sizes, SIZE_COLUMNS
     for comparison in beside.paper.comparisons:
         tables[f"comparison_{slug(comparison.id)}"] = comparison_rows(beside, comparison), COMPARISON_COLUMNS
     for sweep in beside.paper.sweeps:
@@ -78,16 +112,11 @@ def write_tables(beside: Beside, folder: Path) -> None:
         tables[f"grid_{slug(grid.id)}"] = grid_rows(beside, grid), GRID_COLUMNS
     for wanted in beside.paper.iterations:
         tables[f"iterations_{slug(wanted.id)}"] = iteration_rows(beside, wanted), ITERATION_COLUMNS
-    sizes = size_rows(beside.paper.sizes)
-    if sizes:
-        tables["sizes"] = sizes, SIZE_COLUMNS
-    log = load_author_log(PAPERS / beside.paper.id)
-    tables["findings"] = finding_rows(beside, log, sizes), FINDING_COLUMNS
     for name, (rows, columns) in tables.items():
         write_csv(folder / f"{name}.csv", [{key: row.get(key) for key in columns} for row in rows], columns)
 
 
-def verdict_rows(documents: Sequence[Beside]) -> list[TableRow]:
+def verdict_rows(documents: Sequence[Document]) -> list[TableRow]:
     """How many published numbers of each document have each verdict; columns :data:`VERDICT_COLUMNS`."""
     return [
         {"paper": document.paper.id, "verdict": f"{document.paper.id}: {word}", "claims": count}
@@ -97,7 +126,7 @@ def verdict_rows(documents: Sequence[Beside]) -> list[TableRow]:
     ]
 
 
-def summary(documents: Sequence[Beside], results: Results, energy: Energy) -> dict[str, Any]:
+def summary(documents: Sequence[Document], results: Results, energy: Energy) -> dict[str, Any]:
     """What was run, on what, at what cost; flat counts over all documents, and each document's own."""
     environments = Counter(
         text
@@ -114,6 +143,7 @@ def summary(documents: Sequence[Beside], results: Results, energy: Energy) -> di
         "runs": total,
         "cells": len(results.cells),
         "papers": papers,
+        "ladder": {each.paper.id: ladder_counts(each.ladder, each.beside.claims) for each in documents},
         "stale": results.stale,
         "not_evaluated": results.unevaluated,
         "environments": [{**json.loads(text), "cells": count} for text, count in sorted(environments.items())],
@@ -143,7 +173,7 @@ def compare(results: Results, layout: Layout, energy: Energy) -> None:
     A :class:`StageError` names a run of a document that has no folder: it would stand nowhere.
     """
     documents = [
-        Beside(paper, load_claims(PAPERS / paper.id / "claims.csv", paper), results.of(paper.id), energy)
+        judged(Beside(paper, load_claims(PAPERS / paper.id / "claims.csv", paper), results.of(paper.id), energy))
         for paper in load_papers()
     ]
     for cell in (result.cell for result in results.cells):
@@ -159,5 +189,10 @@ def compare(results: Results, layout: Layout, energy: Energy) -> None:
         write_csv(folder / "verdicts.csv", verdict_rows(documents), VERDICT_COLUMNS)
     write_json(layout.reports / "summary.json", summary(documents, results, energy))
     write_scores(
-        ((result, document.scale(key)) for document in documents for key, result in document.ours.items()), layout
+        (
+            (result, document.beside.scale(key))
+            for document in documents
+            for key, result in document.beside.ours.items()
+        ),
+        layout,
     )

@@ -27,7 +27,8 @@ class Claim(Frozen):
     It stands in ``table``, in the line ``row`` (of the block ``group``, if the table has blocks), under ``column``.
     ``run`` is the run that it is about, None for a model that the document cites and did not train; ``metric`` what is
     measured. ``value``, ``precision``, ``margin`` and ``author_log`` are in ``unit``: fractions 0..1, counts, or nats.
-    ``better``: which direction is an improvement; ``equal`` where a number has to be the same.
+    ``better``: which direction is an improvement; ``equal`` where a number has to be the same. ``same_as``: the id of
+    an earlier claim that reads the same printed number as that of another run; the two are one number.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Claim(Frozen):
     better: Literal["higher", "lower", "equal"]
     author_log: Annotated[float | None, Optional] = None
     author_log_epochs: Annotated[int | None, Optional] = None
+    same_as: Annotated[str | None, Optional] = None
     note: str = ""
 
     @model_validator(mode="after")
@@ -58,6 +60,11 @@ class Claim(Frozen):
         if abs(printed - self.value) > 1e-9 * max(1.0, printed):
             raise ValueError(f"value {self.value:g} is not the published '{self.published}'")
         return self
+
+    @property
+    def number(self) -> str:
+        """The id of the printed number: claims that read the same one share it."""
+        return self.same_as or self.id
 
     def printed_range(self) -> tuple[float, float]:
         """From where to where an exact value may lie to be printed so; either way where the rounding is not known."""
@@ -86,6 +93,11 @@ def load_claims(path: Path, paper: Paper) -> list[Claim]:
         claim = _claim(f"{path}, line {number}", row, paper)
         if claim.id in claims:
             raise StageError(f"{path}, line {number}: id '{claim.id}' occurs twice; give every claim its own.")
+        if claim.same_as is not None and (claim.same_as not in claims or claims[claim.same_as].same_as):
+            raise StageError(
+                f"{path}, line {number}: same_as '{claim.same_as}' is not the id of an earlier claim that stands for "
+                "itself; correct it."
+            )
         claims[claim.id] = claim
     return list(claims.values())
 
