@@ -92,6 +92,11 @@ class Layout:
         return self.home / "scores.csv"
 
     @property
+    def started(self) -> Path:
+        """The first epochs of trainings that are not complete."""
+        return self.home / "started.csv"
+
+    @property
     def checkpoints(self) -> Path:
         """Unfinished training, outside DVC and git."""
         return self.home / ".checkpoints"

@@ -38,19 +38,19 @@ def read_csv(path: Path, columns: Sequence[str], *, text: bool = False, remedy: 
     return table
 
 
-def read_rows(path: Path, columns: Iterable[str]) -> list[Row]:
+def read_rows(path: Path, columns: Iterable[str], *, remedy: str = REMAKE) -> list[Row]:
     """The rows of a table as text, exactly as they stand in the file."""
-    table = read_csv(path, tuple(columns), text=True)
+    table = read_csv(path, tuple(columns), text=True, remedy=remedy)
     return [dict(zip(table.columns, row, strict=True)) for row in table.itertuples(index=False)]
 
 
-def numeric(table: pd.DataFrame, path: Path, columns: Sequence[str]) -> pd.DataFrame:
+def numeric(table: pd.DataFrame, path: Path, columns: Sequence[str], *, remedy: str = REMAKE) -> pd.DataFrame:
     """``table``, once ``columns`` are known to hold a number in every row; otherwise a :class:`StageError`."""
     import pandas as pd
 
     for name in columns:
         if not pd.api.types.is_numeric_dtype(table[name]) or table[name].isna().any():
-            raise StageError(f"{path}: column {name} holds something that is not a number; {REMAKE}.")
+            raise StageError(f"{path}: column {name} holds something that is not a number; {remedy}.")
     return table
 
 

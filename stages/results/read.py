@@ -83,6 +83,12 @@ def read_cell(layout: Layout, params: Cells, cell: Cell) -> CellResult:
     return _read_cell(layout, run, cell)
 
 
+def complete_seeds(layout: Layout, params: Cells) -> set[tuple[str, int]]:
+    """Keys and seeds of what :func:`read_results` reads, without reading it."""
+    cells = [cell for path in layout.trained() if (cell := _current_cell(_parse(Run, path), params)) is not None]
+    return {(cell.key, seed) for cell in cells if _evaluated(layout, cell) for seed in cell.recipe.seeds}
+
+
 def _current_cell(run: Run, params: Cells) -> Cell | None:
     """The cell that the parameters give for the run's key, if the run was made with exactly these."""
     try:

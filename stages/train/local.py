@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
+
+from torch import nn
 
 from stages.cell import Cell, Compute
 from stages.core.files import sha256_of
@@ -24,6 +28,12 @@ from stages.train.plan import Plan, plan, trained_before
 from stages.train.seeds import TrainedSeed, kept_seeds
 
 CHECKPOINT_SECONDS = float(os.environ.get("RECURNETS_CHECKPOINT_SECONDS", "30"))
+
+Histories = Mapping[int, History]  # by seed
+
+
+class _EnoughError(Exception):
+    """Raised after the last epoch that is wanted, to leave the training."""
 
 
 def run(cells: Sequence[Cell], compute: Compute, layout: Layout) -> None:
@@ -77,17 +87,59 @@ class CellTraining:
 
     def train(self, seeds: Sequence[int], checkpoint: Checkpoint) -> dict[int, TrainedSeed]:
         """Train ``seeds`` together, from their checkpoint if there is one."""
+        trained = self._go_on(
+            seeds, self._resume(checkpoint), self.cell.recipe.epochs, lambda progress: self._hooks(checkpoint, progress)
+        )
+        return {
+            seed: TrainedSeed(weights_of(model), history, self.environment)
+            for seed, (model, history) in trained.items()
+        }
+
+    def begin(
+        self, seeds: Sequence[int], checkpoint: Checkpoint, epochs: int, record: Callable[[Histories], None]
+    ) -> None:
+        """As :meth:`train`, but only the first ``epochs`` epochs, after each of which ``record`` is given all so far.
+
+        The checkpoint that is left is of the last step of these, and :meth:`train` goes on from there. One that is
+        further on is left as it is, and ``record`` is given what it has.
+        """
+        resume = self._resume(checkpoint)
+        if resume is not None and resume["epoch"] >= epochs:
+            record({seed: History(**rows) for seed, rows in resume["histories"].items()})
+            return
+
+        def hooks(progress: Progress) -> Hooks:
+            usual = self._hooks(checkpoint, progress)
+
+            def after_epoch(histories: Histories) -> None:
+                usual.epoch(histories)
+                record(histories)
+                if progress.count == progress.total:
+                    raise _EnoughError
+
+            return replace(usual, epoch=after_epoch, due=lambda: usual.due() or progress.count == progress.total)
+
+        with suppress(_EnoughError):
+            self._go_on(seeds, resume, epochs, hooks)
+
+    def _go_on(
+        self,
+        seeds: Sequence[int],
+        resume: dict[str, Any] | None,
+        epochs: int,
+        hooks: Callable[[Progress], Hooks],
+    ) -> dict[int, tuple[nn.Module, History]]:
+        """Train from ``resume``; ``epochs``: how many the progress that ``hooks`` are given is reckoned for."""
         cell, split = self.cell, self.plan.split
         images = fitting_images(cell, split, seeds, self.device, builder(cell, split))
-        resume = self._resume(checkpoint)
         epoch, step = (0, 0) if resume is None else (resume["epoch"], resume["step"])
         steps = steps_per_epoch(len(images[seeds[0]]), cell.recipe)
         title = f"{cell.key} seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
-        with Progress(title, steps * cell.recipe.epochs, steps * epoch + step) as progress:
+        with Progress(title, steps * epochs, steps * epoch + step) as progress:
             if resume is not None:
                 within = f" and {step}/{steps} steps" if step else ""
                 progress.say(f"continues after epoch {epoch}/{cell.recipe.epochs}{within}")
-            trained = train_together(
+            return train_together(
                 builder(cell, split),
                 images,
                 test_images(cell, split, self.device),
@@ -95,12 +147,8 @@ class CellTraining:
                 classes=len(split.classes),
                 compute=self.compute,
                 resume=resume,
-                hooks=self._hooks(checkpoint, progress),
+                hooks=hooks(progress),
             )
-        return {
-            seed: TrainedSeed(weights_of(model), history, self.environment)
-            for seed, (model, history) in trained.items()
-        }
 
     def _resume(self, checkpoint: Checkpoint) -> dict[str, Any] | None:
         if checkpoint.stale():
@@ -122,7 +170,7 @@ class CellTraining:
             checkpoint.save(state)
             saved = time.monotonic()
 
-        def after_epoch(histories: Mapping[int, History]) -> None:
+        def after_epoch(histories: Histories) -> None:
             joules = self.meter.lap()
             if joules is not None:
                 for history in histories.values():

@@ -1,0 +1,79 @@
+"""The first epochs of trainings that are not complete: HOME/started.csv, which `python -m commands begin` writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from stages.cell import Cell
+from stages.core.errors import StageError
+from stages.core.files import sha256_of
+from stages.core.layout import Layout
+from stages.core.tables import Row, numeric, read_csv, read_rows
+from stages.params import Cells
+from stages.results.cell_result import CURVE_COLUMNS
+
+# A row per key, seed and epoch (from 0). `epochs`: those of the recipe. `fingerprint`: of all that decides the seed's
+# numbers; `cell_sha256`: of what the parameters say of it. Then the machine.
+MACHINE_COLUMNS = ("device_name", "threads", "platform", "instructions", "precision", "torch")
+STARTED_COLUMNS = (
+    "key", "seed", "epoch", "epochs", *CURVE_COLUMNS[2:], "fingerprint", "cell_sha256", *MACHINE_COLUMNS,
+)  # fmt: skip
+_REMEDY = "restore it with `git checkout`"
+
+
+def cell_sha256(cell: Cell) -> str:
+    """SHA-256 of how a cell is trained, whatever it is called and with which seeds; an entry's default is left out."""
+    about = cell.model_dump(
+        mode="json", include={"architecture", "options", "split", "transform"}, exclude_defaults=True
+    )
+    return sha256_of({**about, "recipe": cell.recipe.model_dump(mode="json", exclude={"seeds"}, exclude_defaults=True)})
+
+
+def started_rows(layout: Layout) -> list[Row]:
+    """The rows of HOME/started.csv as text; none if there is no such file."""
+    return read_rows(layout.started, STARTED_COLUMNS, remedy=_REMEDY) if layout.started.is_file() else []
+
+
+def read_started(layout: Layout, params: Cells) -> dict[str, pd.DataFrame]:
+    """By key, the recorded first epochs of today's cells: a row per seed and epoch, named as in curves.csv.
+
+    What was begun with other parameters is left out; nothing is recorded where the file is missing. A
+    :class:`StageError` names what is damaged: each seed must have its epochs from 0 on, without a gap.
+    """
+    path = layout.started
+    if not path.is_file():
+        return {}
+    table = read_csv(path, STARTED_COLUMNS, remedy=_REMEDY)
+    if table.empty:
+        return {}
+    numeric(table, path, ["epochs", *CURVE_COLUMNS], remedy=_REMEDY)
+    for (key, seed), rows in table.groupby(["key", "seed"]):
+        if rows["epoch"].tolist() != list(range(len(rows))):
+            raise StageError(f"{path}: the epochs of {key}, seed {seed}, are not 0, 1, 2 and so on; {_REMEDY}.")
+    return {
+        str(key): rows[list(CURVE_COLUMNS)].reset_index(drop=True)
+        for key, rows in table.groupby("key", sort=False)
+        if _is_of_today(rows, params)
+    }
+
+
+def _is_of_today(rows: pd.DataFrame, params: Cells) -> bool:
+    try:
+        return set(rows["cell_sha256"]) == {cell_sha256(params.cell(str(rows["key"].iloc[0])))}
+    except StageError:  # a cell that there is no longer
+        return False
+
+
+def started_row(
+    cell: Cell, fingerprint: str, curve: Mapping[str, float], machine: Mapping[str, object]
+) -> dict[str, object]:
+    """A row of :data:`STARTED_COLUMNS`; ``curve``: one of curves.csv."""
+    about = {
+        "key": cell.key,
+        "epochs": cell.recipe.epochs,
+        "fingerprint": fingerprint,
+        "cell_sha256": cell_sha256(cell),
+    }
+    return {**about, **curve, **{name: machine[name] for name in MACHINE_COLUMNS}}
