@@ -267,7 +267,7 @@ def test_what_is_found_in_gunn() -> None:
     where = "Section 6, GUNN-15, correct labels and GUNN-15, labels as published"
     finding = "Test accuracy 0.6960: no whole number of 100 test images gives that."
     ids = ("S6-gunn-test_accuracy", "S6-gunn-as-published-test_accuracy")
-    assert of_paper("gunn") == [Found("impossible accuracy", where, finding, ids)]
+    assert of_paper("gunn") == [Found("impossible accuracy", where, finding, ids, ids)]
 
 
 @pytest.mark.parametrize("name", ["mnist-rnn", "recnet", "cnn-gru"])

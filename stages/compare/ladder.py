@@ -20,7 +20,15 @@ from stages.compare.verdicts import INCONCLUSIVE
 from stages.documents.claims import Claim
 
 DOCUMENT, COUNTED, LOG, WEIGHTS, FIRST_EPOCHS, RUN = "document", "counted", "log", "weights", "first epochs", "run"
-RUNGS = (DOCUMENT, COUNTED, LOG, WEIGHTS, FIRST_EPOCHS, RUN)
+EVIDENCE = {
+    DOCUMENT: "the document's own arithmetic",
+    COUNTED: "counted, nothing trained",
+    LOG: "the authors' own log",
+    WEIGHTS: "the authors' own weights",
+    FIRST_EPOCHS: "first epochs beside the log",
+    RUN: "full run of ours",
+}
+RUNGS = tuple(EVIDENCE)
 IMPOSSIBLE, COPIED = "impossible", "copied"
 AGREES, CONTRADICTS, CANNOT_TELL = "agrees", "contradicts", "cannot tell"
 UNDECIDED = (INCONCLUSIVE, CANNOT_TELL)
