@@ -23,7 +23,7 @@ def main() -> None:
     layout = Layout(parser.parse_args().home)
     with unchanged([layout.cells, layout.results, *code_of("compare")]):
         cells = load_cells(layout.cells)
-        compare(read_results(layout, cells), layout, cells.energy)
+        compare(read_results(layout, cells), layout, cells)
 
 
 if __name__ == "__main__":

@@ -40,3 +40,7 @@ STATEMENT_COLUMNS = (
 )  # fmt: skip
 FINDING_COLUMNS = ("rule", "where", "finding", "evidence", "replay")
 SIZE_COLUMNS = ("network", "layer", "kind", "where", "published", "counted", "statistics", "outcome")
+OPEN_COLUMNS = (
+    "id", "run", "seeds", "further", "epochs", "hours", "hours_low", "hours_high", "basis", "setting", "command",
+    "words",
+)  # fmt: skip

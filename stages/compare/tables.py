@@ -21,6 +21,7 @@ from stages.compare.columns import (
     HEADLINE_COLUMNS,
     ITERATION_COLUMNS,
     LADDER_COLUMNS,
+    OPEN_COLUMNS,
     RUN_RELIABILITY_COLUMNS,
     SIZE_COLUMNS,
     STATEMENT_COLUMNS,
@@ -29,8 +30,10 @@ from stages.compare.columns import (
     TableRow,
 )
 from stages.compare.contradictions import Found
+from stages.compare.deciding import open_rows
 from stages.compare.findings import by_rule, finding_rows, parameters
 from stages.compare.ladder import ladder_counts, ladder_rows
+from stages.compare.pace import Pace
 from stages.compare.parameter_counts import size_rows
 from stages.compare.run_tables import comparison_rows, grid_rows, iteration_rows, reliability_rows, sweep_rows
 from stages.compare.scale import REDUCED, SCALES
@@ -45,7 +48,7 @@ from stages.core.text import slug
 from stages.documents.author_log import load_author_log
 from stages.documents.claims import load_claims
 from stages.documents.paper import PAPERS, Paper, load_papers
-from stages.params import Energy
+from stages.params import Cells, Energy
 from stages.results.read import Results
 
 
@@ -167,15 +170,16 @@ def energy_summary(results: Results, energy: Energy) -> dict[str, Any]:
     }
 
 
-def compare(results: Results, layout: Layout, energy: Energy) -> None:
+def compare(results: Results, layout: Layout, cells: Cells) -> None:
     """Write reports/tables/<paper>/*.csv for every document, reports/summary.json, and scores.csv.
 
     A :class:`StageError` names a run of a document that has no folder: it would stand nowhere.
     """
     documents = [
-        judged(Beside(paper, load_claims(PAPERS / paper.id / "claims.csv", paper), results.of(paper.id), energy))
+        judged(Beside(paper, load_claims(PAPERS / paper.id / "claims.csv", paper), results.of(paper.id), cells.energy))
         for paper in load_papers()
     ]
+    pace = Pace(results.cells)
     for cell in (result.cell for result in results.cells):
         if cell.paper not in {document.paper.id for document in documents}:
             missing = PAPERS / cell.paper / "paper.yaml"
@@ -186,8 +190,10 @@ def compare(results: Results, layout: Layout, energy: Energy) -> None:
         for document in documents:
             (folder / document.paper.id).mkdir()
             write_tables(document, folder / document.paper.id)
+            undecided = open_rows(document.beside, cells, pace, layout)
+            write_csv(folder / document.paper.id / "open.csv", undecided, OPEN_COLUMNS)
         write_csv(folder / "verdicts.csv", verdict_rows(documents), VERDICT_COLUMNS)
-    write_json(layout.reports / "summary.json", summary(documents, results, energy))
+    write_json(layout.reports / "summary.json", summary(documents, results, cells.energy))
     write_scores(
         (
             (result, document.beside.scale(key))
