@@ -98,9 +98,7 @@ def test_at_the_edge_of_the_margin_no_number_of_seeds_is_named(results: tuple[Ce
     assert seeds_needed(claim(), made) is None
 
 
-def test_every_number_without_a_verdict_has_a_row_and_no_other(
-    results: tuple[CellResult, ...], params: Params
-) -> None:
+def test_every_number_without_a_verdict_has_a_row_and_no_other(results: tuple[CellResult, ...], params: Params) -> None:
     for paper in ("mnist-rnn", "recnet", "recurnets"):
         document = beside(paper, results)
         open_ids = {
@@ -123,9 +121,7 @@ def test_the_command_is_a_stage_of_the_pipeline(results: tuple[CellResult, ...],
         assert stage.partition("@")[2] == row["run"]
 
 
-def test_hours_of_what_was_made_are_those_that_were_measured(
-    results: tuple[CellResult, ...], params: Params
-) -> None:
+def test_hours_of_what_was_made_are_those_that_were_measured(results: tuple[CellResult, ...], params: Params) -> None:
     row = rows("mnist-rnn", results, params)["TII-lstm-train_accuracy"]
     (lstm,) = (result for result in results if result.cell.key == "lstm")
     assert (row["seeds"], row["further"], row["basis"]) == (SEVERAL, SEVERAL - 1, THIS_RUN)
@@ -182,4 +178,3 @@ def test_why_no_run_is_named(results: tuple[CellResult, ...], params: Params) ->
     assert rows("cnn-gru", results, params)["1-imagenet-cnn-test_accuracy"]["words"] == NO_CELL
     reduced = load_params(REPOSITORY / "params.yaml")
     assert rows("gunn", (), reduced)["S6-gunn-train_accuracy"]["words"] == OTHER_RECIPE
-

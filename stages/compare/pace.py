@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from statistics import median
 
-from stages.cell import Cell
+from stages.cell import Cell, Option
 from stages.results.cell_result import CellResult
 from stages.splits.facts import OFFICIAL
 
@@ -30,7 +30,7 @@ class Pace:
     """How fast the runs of a home went: what an epoch of any other is reckoned from."""
 
     results: tuple[CellResult, ...]
-    _known: dict[str, Epoch | None] = field(default_factory=dict, repr=False)  # by key: counting takes a while
+    _known: dict[str, Epoch | None] = field(default_factory=dict, repr=False)  # by key
 
     @cached_property
     def rates(self) -> list[float]:
@@ -100,15 +100,22 @@ def macs(cell: Cell, *, training: bool) -> int:
 
     On a network that holds shapes but no values: nothing is trained, and no image is read.
     """
+    facts, transform = OFFICIAL[cell.split.source or cell.dataset], cell.transform
+    classes = 1 + max(cell.split.classes) if cell.split.classes else len(facts.classes)
+    side = transform.crop or transform.resize or facts.side
+    return _macs(cell.architecture, tuple(cell.options.items()), facts.channels, classes, side, training)
+
+
+@cache
+def _macs(
+    architecture: str, options: tuple[tuple[str, Option], ...], channels: int, classes: int, side: int, training: bool
+) -> int:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
     from models.registry import build
 
-    facts, transform = OFFICIAL[cell.split.source or cell.dataset], cell.transform
-    classes = 1 + max(cell.split.classes) if cell.split.classes else len(facts.classes)
-    side = transform.crop or transform.resize or facts.side
     with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model = build(cell.architecture, facts.channels, classes, cell.options).train(training)
-        model(torch.empty(2, facts.channels, side, side))  # two: one cannot be normalised over the batch
+        model = build(architecture, channels, classes, dict(options)).train(training)
+        model(torch.empty(2, channels, side, side))  # two: one cannot be normalised over the batch
     return int(counter.get_total_flops()) // 4
