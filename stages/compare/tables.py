@@ -67,7 +67,7 @@ class Document:
 
 def judged(beside: Beside) -> Document:
     """Ask every rule of a document."""
-    sizes = size_rows(beside.paper.sizes)
+    sizes = size_rows(beside.paper.sizes, beside.claims)
     contradictions = by_rule(beside, load_author_log(PAPERS / beside.paper.id), sizes)
     ladder = ladder_rows(beside, contradictions, parameters(beside, sizes))
     return Document(beside, sizes, contradictions, ladder, statement_rows(beside))

@@ -150,10 +150,11 @@ class Maps(Frozen):
 
 
 class Size(Frozen):
-    """How many parameters a network has: as ``published``, if so, and as built here.
+    """How many parameters a network has: as ``published``, if so and not in claims.csv, and as built here.
 
     ``statistics``: the document counts the running statistics of batch normalisations, too. ``layers``: its own rows,
-    name and count, in the order of the network's layers. ``runs``: a pattern of the document's runs with this network.
+    name and count, in the order of the network's layers. ``runs``: a pattern of the document's runs with this network;
+    the number of parameters that claims.csv has of these is what was published.
     """
 
     title: str

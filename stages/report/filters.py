@@ -81,8 +81,9 @@ def probability(value: str) -> str:
 
 
 def count(value: str | int) -> str:
-    """A whole number with thin spaces between thousands."""
-    return f"{int(value):,}".replace(",", THIN) if value != "" else MISSING
+    """A whole number with thin spaces between thousands; one that was printed otherwise, such as 0.136m, as it is."""
+    digits = str(value).replace(",", "")
+    return f"{int(digits):,}".replace(",", THIN) if digits.isdecimal() else digits or MISSING
 
 
 def millions(value: str) -> str:
