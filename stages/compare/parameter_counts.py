@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from stages.compare.columns import TableRow
+from stages.compare.printed import agrees
 from stages.documents.claims import Claim
 from stages.documents.exhibits import Size
 from stages.results.metric import Metric
@@ -52,8 +53,7 @@ def _compared(published: int | None, counted: int) -> TableRow:
 def _claimed(claims: Sequence[Claim], counted: int) -> TableRow:
     """``claims`` says that the published number stands in claims.csv, where contradictions have a rule of their own."""
     published = ", ".join(dict.fromkeys(claim.published for claim in claims))
-    ranges = [claim.printed_range() for claim in claims]
-    equal = all(low < counted < high for low, high in ranges)
+    equal = all(agrees(claim, counted) for claim in claims)
     return {"published": published, "counted": counted, "outcome": EQUAL if equal else DIFFERENT, "claims": True}
 
 
