@@ -44,6 +44,21 @@ def test_a_printed_number_stands_for_all_that_are_printed_so(rounding: str, low:
         assert inside == any(way(percent) == 81 for way in ways)
 
 
+@pytest.mark.parametrize(
+    ("published", "precision", "rounding", "off"),
+    [("592", 1, "", 0), ("772,686", 1, "", 0), ("0.136m", 1000, "rounded", 500), ("0.136m", 1000, "", 1000)],
+)
+def test_a_count_is_exact_unless_digits_of_it_are_not_printed(
+    published: str, precision: int, rounding: str, off: int
+) -> None:
+    value = {"592": 592, "772,686": 772_686, "0.136m": 136_000}[published]
+    values = dict.fromkeys(Claim.model_fields, "") | {
+        "metric": "images", "published": published, "value": str(value), "unit": "count", "precision": str(precision),
+        "rounding": rounding, "better": "equal",
+    }  # fmt: skip
+    assert Claim.model_validate(values).printed_range() == (value - off, value + off)
+
+
 def test_logged_numbers_could_have_been_printed_so_unless_a_note_says_otherwise() -> None:
     logged = [claim for table in CLAIMS.values() for claim in table if claim.author_log is not None and not claim.note]
     assert len(logged) > 150

@@ -23,7 +23,7 @@ from stages.compare.intervals import (
     over_seeds,
     paired_difference,
 )
-from stages.compare.scale import FULL, NOT_RUN, poorest
+from stages.compare.scale import COMPARED, NOT_RUN, poorest
 from stages.compare.side_by_side import Beside
 from stages.documents.exhibits import Statement
 from stages.results.cell_result import CellResult
@@ -58,7 +58,7 @@ class Tested:
     @property
     def p(self) -> float | None:
         """The p-value that counts among those of its family; None for a reduced run, and without a test."""
-        return self.found.estimate.p if self.found is not None and self.scale == FULL else None
+        return self.found.estimate.p if self.found is not None and self.scale in COMPARED else None
 
 
 def statement_rows(beside: Beside) -> list[TableRow]:
@@ -79,7 +79,7 @@ def _row(tested: Tested, p_holm: float | None) -> TableRow:
     row: TableRow = {**statement.model_dump(), "scale": tested.scale}
     row["labels"] = None if statement.labels is None else " ".join(map(str, statement.labels))
     if found is None:
-        return row | {"outcome": UNDECIDED if tested.scale == FULL else tested.scale}
+        return row | {"outcome": UNDECIDED if tested.scale in COMPARED else tested.scale}
     return row | {
         "first_value": found.first,
         "second_value": found.second,
@@ -89,7 +89,7 @@ def _row(tested: Tested, p_holm: float | None) -> TableRow:
         "p": found.estimate.p,
         "p_holm": p_holm,
         "seeds": found.estimate.seeds,
-        "outcome": outcome(found, statement.claimed, p_holm) if tested.scale == FULL else tested.scale,
+        "outcome": outcome(found, statement.claimed, p_holm) if tested.scale in COMPARED else tested.scale,
     }
 
 

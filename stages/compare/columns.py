@@ -7,8 +7,8 @@ TableRow = dict[str, object]  # by column; read back from disk it is a stages.co
 VERDICT_COLUMNS = ("paper", "verdict", "claims")
 CLAIM_COLUMNS = (
     "id", "table", "group", "row", "column", "run", "metric", "unit", "published", "value", "log", "log_epochs",
-    "ours", "low", "high", "basis", "scale", "seeds", "difference", "margin", "better", "target_low", "target_high",
-    "target", "verdict", "reason", "note",
+    "ours", "low", "high", "basis", "predicted_low", "predicted_high", "scale", "seeds", "difference", "margin",
+    "better", "target_low", "target_high", "target", "verdict", "reason", "plausible", "rivals", "note",
 )  # fmt: skip
 LADDER_COLUMNS = (
     "id", "number", "table", "group", "row", "column", "published", "rung", "answer", "value", "low", "high", "seeds",

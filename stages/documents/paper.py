@@ -48,6 +48,7 @@ class Paper(Frozen):
     ``variants``: runs of our own at the document's scale; a name may be a pattern, and its title a format of the
     fields of a cell and its options. ``own_title``: the title of any other run, a format of the
     fields of a cell and its options. ``own_charts``: drawn for every other dataset, ``{dataset}`` in the caption.
+    ``reading``: the document gives no recipe to speak of; ``recipe`` is our reading, and its runs are never full runs.
     """
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
@@ -65,6 +66,7 @@ class Paper(Frozen):
     variants: Titles = {}  # noqa: RUF012
     own_title: str = "{key}"
     recipe: tuple[Rule, ...]
+    reading: bool = False
     headline: Headline = Headline(metric=Metric("accuracy", "test"), row="{row}", column="{column}")
     tables: tuple[Table, ...]
     statements: tuple[Statement, ...] = ()

@@ -17,7 +17,9 @@ PRECISION_COLUMNS = (
     "device_name", "run", "epochs", "seeds", "precision", "float32_accuracy", "accuracy", "difference", "low", "high",
     "margin", "outcome", "float32_seconds", "seconds",
 )  # fmt: skip
-ERROR_COLUMNS = ("seeds", "shift", "match", "better", "worse", "inconclusive")
+ERROR_COLUMNS = (
+    "seeds", "similar", "spread", "similar_spread", "shift", "match", "better", "worse", "inconclusive", "plausible",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ MINUS = "\N{MINUS SIGN}"
 THIN = "\N{NARROW NO-BREAK SPACE}"
 SYMBOLS = {
     "match": "\N{CHECK MARK}", "better": "\N{BLACK UP-POINTING TRIANGLE}", "worse": "\N{BLACK DOWN-POINTING TRIANGLE}",
+    "differs (ours higher)": "\N{NOT EQUAL TO}", "differs (ours lower)": "\N{NOT EQUAL TO}",
     "inconclusive": "?", "not run": "\N{WHITE CIRCLE}", "holds": "\N{CHECK MARK}", "seen": "\N{CHECK MARK}",
     "contradicted": "\N{BALLOT X}", "not seen": "\N{BALLOT X}", "undecided": "?", "reduced run": "\N{WHITE CIRCLE}",
 }  # fmt: skip
