@@ -24,7 +24,7 @@ from stages.compare.intervals import ALPHA, equality
 from stages.compare.measures.of_images import Spread
 from stages.core.tables import write_csv
 from stages.documents.statement import Statement
-from stages.report.benchmark_tables import RESULTS
+from stages.report.benchmark_tables import RESULTS, SENTENCE_COLUMNS
 from stages.splits.streams import numpy_stream
 
 IMAGES = 10_000
@@ -39,7 +39,6 @@ TRIALS = 1000
 TRIALS_OF_ONE_SEED = 200  # of which the simpler rule draws every image
 SIMPLER = "by the simpler rule"
 ANSWERS = (HOLDS, CONTRADICTED, UNDECIDED, SEEN, NOT_SEEN, SIMPLER)
-COLUMNS = ("true_range", "layout", "noisier", "seeds", "trials", *ANSWERS)
 SENTENCE = Spread(
     Statement(id="equal", where="", text="", measure="spread", first="*", claimed="equal", margin=MARGIN)
 )  # fmt: skip
@@ -99,7 +98,7 @@ def main() -> None:
             table.add_row(f"{100 * true_range:g}", layout, f"{noisier:g}", str(seeds), *shares)
         table.add_section()
     Console(width=130).print(table)
-    write_csv(RESULTS / "sentences.csv", rows, COLUMNS)
+    write_csv(RESULTS / "sentences.csv", rows, SENTENCE_COLUMNS)
 
 
 if __name__ == "__main__":

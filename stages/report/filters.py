@@ -17,6 +17,8 @@ SYMBOLS = {
     "match": "\N{CHECK MARK}", "better": "\N{BLACK UP-POINTING TRIANGLE}", "worse": "\N{BLACK DOWN-POINTING TRIANGLE}",
     "inconclusive": "?", "not run": "\N{WHITE CIRCLE}", "holds": "\N{CHECK MARK}", "seen": "\N{CHECK MARK}",
     "contradicted": "\N{BALLOT X}", "not seen": "\N{BALLOT X}", "undecided": "?", "reduced run": "\N{WHITE CIRCLE}",
+    "as printed": "\N{CHECK MARK}", "not as printed": "\N{BALLOT X}", "log agrees": "\N{CHECK MARK}",
+    "log contradicts": "\N{BALLOT X}", "cannot tell": "?",
 }  # fmt: skip
 
 
