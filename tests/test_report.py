@@ -113,7 +113,10 @@ def test_claims_in_words_come_with_an_interval_and_an_outcome(homes) -> None:
     rows = table(section(homes["full"][1], "mnist-rnn"), "text sortable statements")
     assert re.search(r"LSTM network.*?performs.*?slightly.*?better", rows, re.DOTALL)
     assert re.search(r"\[[+\N{MINUS SIGN}]\d+\.\d\d, [+\N{MINUS SIGN}]\d+\.\d\d\]", rows)
-    assert re.search(r'class="verdict (holds|contradicted|undecided)"', rows)
+    assert re.search(r'class="verdict (not_)?seen"', rows)
+    assert not re.search(r'class="verdict (holds|contradicted)"', rows)
+    assert re.search(r'class="verdict as_printed"', rows)
+    assert re.search(r'class="verdict log_agrees"', rows)
 
 
 @pytest.mark.parametrize("name", ["reduced", "full"])

@@ -34,9 +34,10 @@ GRID_COLUMNS = ("key", "row", "column", "scale", "seeds", "parameters", "macs", 
 RUN_RELIABILITY_COLUMNS = ("key", "title", "dataset", "scale", "bin", "images", "confidence", "accuracy")
 ITERATION_COLUMNS = ("key", "title", "dataset", "scale", "trained", "iterations", "test_accuracy", "state_change")
 STATEMENT_COLUMNS = (
-    "id", "where", "family", "text", "about", "measure", "first", "second", "labels", "column", "level", "margin",
-    "claimed", "published", "first_value", "second_value", "difference", "low", "high", "p", "p_holm", "seeds", "scale",
-    "outcome",
+    "id", "where", "family", "text", "about", "whose", "measure", "first", "second", "labels", "other_labels", "column",
+    "level", "cited", "claimed", "amount", "margin", "printed", "printed_low", "printed_high", "printed_answer",
+    "logged", "log_runs", "log_answer", "first_value", "second_value", "difference", "low", "high", "basis", "p",
+    "p_holm", "seeds", "scale", "outcome",
 )  # fmt: skip
 FINDING_COLUMNS = ("rule", "where", "finding", "evidence", "replay")
 SIZE_COLUMNS = ("network", "layer", "kind", "where", "published", "counted", "statistics", "outcome")

@@ -68,9 +68,10 @@ class Document:
 def judged(beside: Beside) -> Document:
     """Ask every rule of a document."""
     sizes = size_rows(beside.paper.sizes, beside.claims)
-    contradictions = by_rule(beside, load_author_log(PAPERS / beside.paper.id), sizes)
+    log = load_author_log(PAPERS / beside.paper.id)
+    contradictions = by_rule(beside, log, sizes)
     ladder = ladder_rows(beside, contradictions, parameters(beside, sizes))
-    return Document(beside, sizes, contradictions, ladder, statement_rows(beside))
+    return Document(beside, sizes, contradictions, ladder, statement_rows(beside, log))
 
 
 def document_summary(document: Document) -> dict[str, Any]:
@@ -78,7 +79,8 @@ def document_summary(document: Document) -> dict[str, Any]:
     beside = document.beside
     scales = Counter(beside.scale(run) for run in beside.paper.runs)
     verdicts = Counter(str(row["verdict"]) for row in beside.claim_rows)
-    outcomes = Counter(str(row["outcome"]) for row in document.statements)
+    sentences = (row for row in document.statements if row["whose"] == "document")
+    outcomes = Counter(str(row["outcome"]) for row in sentences)
     return {
         "title": beside.paper.title,
         "runs": {scale: scales[scale] for scale in SCALES},

@@ -1,10 +1,10 @@
-"""What a paper.yaml may ask for: tables, figures, statements, rules of the recipe, deviations and findings."""
+"""What a paper.yaml may ask for: tables, figures, rules of the recipe, deviations and findings."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, PlainSerializer, PlainValidator, model_validator
+from pydantic import ConfigDict, PlainSerializer, PlainValidator
 
 from stages.cell import Option
 from stages.cell.recipe import Frozen
@@ -45,52 +45,6 @@ class Headline(Frozen):
     column: str
     own_row: str = ""
     own_column: str = ""
-
-
-class Statement(Frozen):
-    """A claim in words, tested on accuracies that are paired by test image, or on epochs.
-
-    ``text`` is the document's sentence, at ``where``; ``about`` says which part of it is meant, where it says several
-    things. Sentences of one ``family`` (default: of one place) share Holm's correction.
-    ``first`` and ``second``: a run, or a pattern of runs whose mean is meant. ``measure``:
-
-    - ``accuracy``: of first minus second, or minus ``level`` where there is no second; on the test images of
-      ``labels``, all of them by default.
-    - ``epochs``: first minus second, until ``column`` of the curves first reaches ``level``.
-    - ``trend``: the slope of the accuracy per run of ``first``, in the order of paper.yaml.
-    - ``spread``: the highest accuracy of the runs of ``first`` minus the lowest, claimed ``equal`` up to ``margin``.
-
-    ``published``: what the document's own numbers make of it.
-    """
-
-    id: str
-    where: str
-    family: str = ""
-    text: str
-    about: str = ""
-    measure: Literal["accuracy", "epochs", "trend", "spread"]
-    first: str
-    second: str = ""
-    claimed: Literal["greater", "smaller", "equal"]
-    margin: float | None = None
-    labels: tuple[int, ...] | None = None
-    column: str | None = None
-    level: float | None = None
-    published: float | None = None
-
-    @model_validator(mode="after")
-    def _complete(self) -> Statement:
-        if self.measure == "epochs" and (self.column is None or self.level is None):
-            raise ValueError("a statement on epochs needs column and level")
-        if (self.measure == "epochs" and not self.second) or (
-            self.measure == "accuracy" and bool(self.second) == (self.level is not None)
-        ):
-            raise ValueError("a statement needs a second run, or a level to compare accuracies with")
-        if self.measure in ("trend", "spread") and self.second:
-            raise ValueError(f"a {self.measure} is of the runs of first; it has no second")
-        if (self.measure == "spread") != (self.claimed == "equal") or (self.measure == "spread") != bool(self.margin):
-            raise ValueError("a spread, and nothing else, is claimed equal, up to a margin")
-        return self
 
 
 class Comparison(Frozen):

@@ -31,10 +31,10 @@ from stages.documents.exhibits import (
     Rule,
     Sample,
     Size,
-    Statement,
     Sweep,
     Table,
 )
+from stages.documents.statement import Statement
 from stages.results.metric import Metric
 
 PAPERS = Path(__file__).resolve().parents[2] / "papers"

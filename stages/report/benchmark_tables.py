@@ -20,24 +20,30 @@ PRECISION_COLUMNS = (
 ERROR_COLUMNS = (
     "seeds", "similar", "spread", "similar_spread", "shift", "match", "better", "worse", "inconclusive", "plausible",
 )  # fmt: skip
+SENTENCE_COLUMNS = (
+    "true_range", "layout", "noisier", "seeds", "trials", "holds", "contradicted", "undecided", "seen", "not seen",
+    "by the simpler rule",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class SpeedView:
-    """Rows of benchmarks.throughput and of benchmarks.precision, from every device, and of benchmarks.verdicts."""
+    """Rows of benchmarks.throughput and precision, from every device, and of benchmarks.verdicts and sentences."""
 
     throughput: list[Row]
     precision: list[Row]
     errors: list[Row]
+    sentences: list[Row]
 
 
 def speed() -> SpeedView:
     """What was measured; a :class:`StageError` names a file that is damaged."""
     precision = sorted(RESULTS.glob("precision-*.csv"))
-    verdicts = RESULTS / "verdicts.csv"
-    throughput = sorted({*RESULTS.glob("*.csv")} - {*precision, verdicts})
+    verdicts, sentences = RESULTS / "verdicts.csv", RESULTS / "sentences.csv"
+    throughput = sorted({*RESULTS.glob("*.csv")} - {*precision, verdicts, sentences})
     return SpeedView(
         [row for path in throughput for row in read_rows(path, THROUGHPUT_COLUMNS)],
         [row for path in precision for row in read_rows(path, PRECISION_COLUMNS)],
         read_rows(verdicts, ERROR_COLUMNS) if verdicts.is_file() else [],
+        read_rows(sentences, SENTENCE_COLUMNS) if sentences.is_file() else [],
     )

@@ -18,6 +18,8 @@ SYMBOLS = {
     "differs (ours higher)": "\N{NOT EQUAL TO}", "differs (ours lower)": "\N{NOT EQUAL TO}",
     "inconclusive": "?", "not run": "\N{WHITE CIRCLE}", "holds": "\N{CHECK MARK}", "seen": "\N{CHECK MARK}",
     "contradicted": "\N{BALLOT X}", "not seen": "\N{BALLOT X}", "undecided": "?", "reduced run": "\N{WHITE CIRCLE}",
+    "as printed": "\N{CHECK MARK}", "not as printed": "\N{BALLOT X}", "log agrees": "\N{CHECK MARK}",
+    "log contradicts": "\N{BALLOT X}", "cannot tell": "?",
 }  # fmt: skip
 
 
