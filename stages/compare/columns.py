@@ -38,5 +38,8 @@ STATEMENT_COLUMNS = (
     "claimed", "published", "first_value", "second_value", "difference", "low", "high", "p", "p_holm", "seeds", "scale",
     "outcome",
 )  # fmt: skip
+FIRST_EPOCH_COLUMNS = (
+    "run", "seeds", "epoch", "column", "log", "ours", "t", "reach", "margin", "answer", "p", "rank", "words",
+)  # fmt: skip
 FINDING_COLUMNS = ("rule", "where", "finding", "evidence", "replay")
 SIZE_COLUMNS = ("network", "layer", "kind", "where", "published", "counted", "statistics", "outcome")

@@ -1,173 +1,149 @@
-"""Do the first epochs of our runs, under their full recipe, go as the authors' log says?
+"""The first epochs of our runs under their full recipe beside the authors' log, run by run.
 
-Losses are compared as logarithms and accuracies as logits, since there the spread from seed to seed is about the same
-everywhere. The log is one training, so the difference of its curve from the mean of our n has the standard deviation
-s sqrt(1 + 1/n); s is pooled over the epochs and over the runs of a document, and is never less than a run's own. The
-degrees of freedom are those of the seeds alone: epochs of one training depend on each other.
-
-A run **follows** its log if, at every epoch and in every column, the 90 % interval of that difference lies within the
-margin that was declared beforehand (each of its ends is a one-sided test at 5 %), and the curves of the named rivals,
-in the place of the log, fail the same test. It **departs** if the largest |T|, the difference over its standard
-deviation, has a p-value of at most 5 %, corrected for epochs and columns (Bonferroni) and for the runs of the document
-(Holm), and exceeds that of every seed of ours against the other seeds of its run. Otherwise it **cannot be told**.
-:mod:`benchmarks.first_epochs` tries it. Nothing here feeds a verdict on a full run.
+A complete run has its first epochs, too; seeds that were only begun (`python -m commands begin`) are added. How the
+answer is found is told in :mod:`stages.compare.departures`. It never feeds a verdict on a full run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from stages.compare.intervals import holm, student_quantile
+from stages.compare.columns import TableRow
+from stages.compare.departures import ANSWERS, Case, Curves, Decision, as_many_first, decide
+from stages.compare.ladder import FIRST_EPOCHS, Answer
+from stages.compare.scale import FULL, differences
+from stages.compare.side_by_side import Beside
+from stages.core.errors import StageError
+from stages.documents.claims import Claim
 from stages.documents.exhibits import FirstEpochsRule
 
-FOLLOWS, DEPARTS, CANNOT_TELL = "follows", "departs", "cannot tell"
-ANSWERS = (FOLLOWS, DEPARTS, CANNOT_TELL)
-LEVEL = 0.05
-LEAST_SPREAD = 0.001  # what rounding the log to four digits leaves of a spread
 _EDGE = 5e-5  # an accuracy of 0 or 1 counts as half an image of 10,000 from there
 
-Curves = NDArray[np.float64]
-
 
 @dataclass(frozen=True)
-class Case:
-    """A run on the scale of comparison. ``log``: (epochs, columns); ``ours``: (seeds, epochs, columns).
+class FirstEpochs:
+    """What the first ``epochs`` epochs of a run's ``seeds`` say of its log.
 
-    ``rivals``: curves that must not pass for the log, by their names, (curves, epochs, columns).
-    """
-
-    log: Curves
-    ours: Curves
-    rivals: Mapping[str, Curves] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Decision:
-    """The answer on a run. ``t``: the departure, and ``reach``: the far end of the interval, both (epochs, columns).
-
-    ``largest``: max |t|; ``p``: after both corrections; ``rank``: that of the log among itself and our seeds, each set
-    against the others, 1 if it is the furthest. None where there is no spread. ``why``: what decided, or did not.
+    ``largest``: max |T|, ``p`` its corrected p-value, ``rank``: see :class:`stages.compare.departures.Decision`.
+    ``rows``: a row per epoch and column.
     """
 
     answer: str
-    why: str
-    t: Curves | None = None
-    reach: Curves | None = None
-    largest: float | None = None
-    p: float | None = None
-    rank: int | None = None
+    epochs: int
+    seeds: int
+    largest: float | None
+    p: float | None
+    rank: int | None
+    words: str
+    rows: tuple[TableRow, ...]
 
 
-@dataclass(frozen=True)
-class Spread:
-    """The standard deviation from seed to seed by column, pooled over epochs and runs, and its degrees of freedom."""
-
-    sd: Curves
-    freedom: int
-
-    @classmethod
-    def of(cls, runs: Iterable[Curves]) -> Spread | None:
-        """That of ``runs``, each (seeds, epochs, columns); None if none has two seeds."""
-        several = [run for run in runs if len(run) > 1]
-        if not several:
-            return None
-        freedom = sum(len(run) - 1 for run in several)
-        squares = sum(((run - run.mean(axis=0)) ** 2).sum(axis=(0, 1)) for run in several)
-        sd = np.sqrt(squares / (freedom * several[0].shape[1]))
-        return cls(np.maximum(sd, LEAST_SPREAD), freedom)
-
-
-def decide(cases: Mapping[str, Case], margins: Sequence[float]) -> dict[str, Decision]:
-    """The answers on the runs of a document; ``margins`` by column."""
-    pooled = Spread.of(case.ours for case in cases.values())
-    if pooled is None:
-        return {run: Decision(CANNOT_TELL, "no run has two seeds, so their spread is not known") for run in cases}
-    sds = {run: _spread_of(case.ours, pooled) for run, case in cases.items()}
-    largest = {run: float(np.abs(departure(case.log, case.ours, sds[run])).max()) for run, case in cases.items()}
-    own = [left_out(case.ours, sds[run]).max() for run, case in cases.items() if len(case.ours) > 1]
-    adjusted = holm([_p(largest[run], pooled.freedom, case.log.size) for run, case in cases.items()])
-    decisions = {}
-    for (run, case), p in zip(cases.items(), adjusted, strict=True):
-        reach = _reach(case.log, case.ours, sds[run], pooled.freedom)
-        departs = p <= LEVEL and largest[run] > max(own)
-        answer, why = _answer(case, sds[run], pooled.freedom, np.asarray(margins), departs)
-        together = left_out(np.concatenate([case.log[None], case.ours]), sds[run])
-        rank = int((together >= together[0]).sum()) if len(case.ours) > 1 else None
-        t = departure(case.log, case.ours, sds[run])
-        decisions[run] = Decision(answer, why, t, reach, largest[run], p, rank)
-    return decisions
+def answers(beside: Beside, log: pd.DataFrame) -> dict[str, FirstEpochs]:
+    """The answer on every run of the document that has a log and first epochs of ours; empty without a rule."""
+    rule = beside.paper.first_epochs
+    if rule is None:
+        return {}
+    if missing := [name for name in rule.margins if name not in log]:
+        raise StageError(
+            f"papers/{beside.paper.id}/paper.yaml: first_epochs.margins has {missing[0]}, which is no column of "
+            "author_log.csv; correct it."
+        )
+    logs = {str(run): curve for run, rows in log.groupby("run") if (curve := on_scale(rows, rule)) is not None}
+    made = dict.fromkeys([*beside.ours, *beside.started])
+    ours = {run: curves for run in made if (curves := ours_of(beside, run, rule)) is not None}
+    alone = {run: curve[None] for run, curve in logs.items()}
+    cases = {
+        run: Case(logs[run], curves, {name: known[name] for name in rule.rivals.get(run, ()) if name in known})
+        for known in [{**ours, **alone}]
+        for run, curves in ours.items()
+        if run in logs
+    }
+    decisions = decide(cases, list(rule.margins.values()))
+    return {run: _told(run, beside, log, rule, len(cases[run].ours), found) for run, found in decisions.items()}
 
 
-def _answer(case: Case, sd: Curves, freedom: int, margins: Curves, departs: bool) -> tuple[str, str]:
-    """The answer and what decided it."""
-    passes = {name: any(_within(curve, case.ours, sd, freedom, margins) for curve in curves)
-              for name, curves in case.rivals.items()}  # fmt: skip
-    if not _within(case.log, case.ours, sd, freedom, margins):
-        return (DEPARTS, "beyond chance") if departs else (CANNOT_TELL, "the interval is not within the margin")
-    if not passes:
-        return CANNOT_TELL, "within the margin, but there is no rival to fail"
-    if too := [name for name, passed in passes.items() if passed]:
-        return CANNOT_TELL, f"within the margin, but so would be {', '.join(too)}"
-    return FOLLOWS, f"within the margin, as {', '.join(passes)} would not be"
+def _told(
+    run: str, beside: Beside, log: pd.DataFrame, rule: FirstEpochsRule, seeds: int, found: Decision
+) -> FirstEpochs:
+    words = f"{_plural(rule.epochs, 'epoch')}, {_plural(seeds, 'seed')}{_furthest(found, rule)}: {found.why}"
+    logged, measured = log[log["run"] == run].set_index("epoch"), table_of(beside, run).groupby("epoch")
+    rows: list[TableRow] = [
+        {
+            "run": run, "seeds": seeds, "epoch": epoch, "column": column, "margin": margin,
+            "log": float(logged[column][epoch]), "ours": float(measured[column].mean()[epoch]),
+            "t": None if found.t is None else float(found.t[epoch, place]),
+            "reach": None if found.reach is None else float(found.reach[epoch, place]),
+            "answer": found.answer, "p": found.p, "rank": found.rank, "words": words,
+        }
+        for epoch in range(rule.epochs)
+        for place, (column, margin) in enumerate(rule.margins.items())
+    ]  # fmt: skip
+    return FirstEpochs(found.answer, rule.epochs, seeds, found.largest, found.p, found.rank, words, tuple(rows))
 
 
-def departure(curve: Curves, ours: Curves, sd: Curves) -> Curves:
-    """T: how far ``curve`` lies from the mean of ``ours``, over the standard deviation of that difference."""
-    difference: Curves = curve - ours.mean(axis=0)
-    return difference / (sd * np.sqrt(1 + 1 / len(ours)))
+def _plural(number: int, thing: str) -> str:
+    return f"{number} {thing}{'s' if number > 1 else ''}"
 
 
-def left_out(curves: Curves, sd: Curves) -> Curves:
-    """For each of several curves, (curves, epochs, columns), the largest |T| against all others."""
-    return np.array([np.abs(departure(curves[i], np.delete(curves, i, axis=0), sd)).max() for i in range(len(curves))])
+def _furthest(found: Decision, rule: FirstEpochsRule) -> str:
+    """Where the largest departure is."""
+    if found.t is None:
+        return ""
+    epoch, place = np.unravel_index(np.abs(found.t).argmax(), found.t.shape)
+    return f", T = {found.t[epoch, place]:+.1f} at most (epoch {epoch + 1}, {list(rule.margins)[place]})"
 
 
-def most_outlying(decisions: Iterable[Decision], seeds: Mapping[int, int] | Sequence[int]) -> tuple[int, float, float]:
-    """In how many runs the log is further from our seeds than each of them is from the rest, and how many by chance.
+def of_claims(found: Mapping[str, FirstEpochs], claims: Iterable[Claim]) -> dict[str, Answer]:
+    """The answers by the ids of the claims that training decides, for the ladder."""
+    return {
+        claim.id: Answer(FIRST_EPOCHS, each.answer, each.words, seeds=each.seeds)
+        for claim in claims
+        if claim.run is not None and not claim.metric.counted and (each := found.get(claim.run)) is not None
+    }
 
-    Were the log one more seed of ours, each run would be such a one with probability 1 / (n + 1). Also the p-value:
-    that chance gives at least as many. ``seeds``: of every run.
+
+def summed_up(found: dict[str, FirstEpochs]) -> dict[str, Any]:
+    """How many answers of each kind, and in how many runs the log is further from our seeds than each is from the rest.
+
+    ``first``: in so many of ``ranked`` runs; ``by_chance``: in so many on average, were it one more seed of ours, and
+    ``p`` the probability of at least ``first``.
     """
-    chances, count = [], 0
-    for decision, n in zip(decisions, seeds, strict=True):
-        if decision.rank is not None:
-            chances.append(1 / (n + 1))
-            count += decision.rank == 1
-    distribution = np.ones(1)
-    for chance in chances:
-        distribution = np.convolve(distribution, [1 - chance, chance])
-    return count, sum(chances), float(min(1.0, distribution[count:].sum()))
+    ranked = [each for each in found.values() if each.rank is not None]
+    firsts, seeds = sum(each.rank == 1 for each in ranked), [each.seeds for each in ranked]
+    return {
+        "answers": {answer: sum(each.answer == answer for each in found.values()) for answer in ANSWERS},
+        "ranked": len(ranked),
+        "first": firsts,
+        "by_chance": sum(1 / (n + 1) for n in seeds),
+        "p": as_many_first(firsts, seeds),
+    }
 
 
-def _spread_of(ours: Curves, pooled: Spread) -> Curves:
-    own = Spread.of([ours])
-    return pooled.sd if own is None else np.maximum(own.sd, pooled.sd)
+def table_of(beside: Beside, run: str) -> pd.DataFrame:
+    """The curves of all seeds of a run that were trained under the document's full recipe, complete or begun."""
+    tables, complete = [], set()
+    if (result := beside.ours.get(run)) is not None and beside.scale(run) == FULL:
+        tables.append(result.curves)
+        complete = set(result.cell.recipe.seeds)
+    if (begun := beside.started.get(run)) is not None and not differences(beside.paper, begun.cell):
+        tables.append(begun.curves[~begun.curves["seed"].isin(complete)])
+    return pd.concat(tables) if tables else pd.DataFrame({"seed": [], "epoch": []})
 
 
-def _p(largest: float, freedom: int, comparisons: int) -> float:
-    from scipy.special import stdtr
-
-    return min(1.0, 2 * comparisons * float(stdtr(freedom, -largest)))
-
-
-def _reach(curve: Curves, ours: Curves, sd: Curves, freedom: int) -> Curves:
-    """The end of the 90 % interval of the difference that is further from 0."""
-    half = student_quantile(1 - LEVEL, freedom) * sd * np.sqrt(1 + 1 / len(ours))
-    reach: Curves = np.abs(curve - ours.mean(axis=0)) + half
-    return reach
-
-
-def _within(curve: Curves, ours: Curves, sd: Curves, freedom: int, margins: Curves) -> bool:
-    return bool((_reach(curve, ours, sd, freedom) <= margins).all())
+def ours_of(beside: Beside, run: str, rule: FirstEpochsRule) -> Curves | None:
+    """The first epochs of the seeds that have them all, (seeds, epochs, columns); None if no seed has."""
+    found = [on_scale(rows, rule) for _, rows in table_of(beside, run).groupby("seed")]
+    whole = [curve for curve in found if curve is not None]
+    return np.stack(whole) if whole else None
 
 
 def on_scale(table: pd.DataFrame, rule: FirstEpochsRule) -> Curves | None:
-    """The first epochs of one training, (epochs, columns), as log losses and logit accuracies; None if some are missing.
+    """The first epochs of one training as log losses and logit accuracies, (epochs, columns); None if one is missing.
 
     ``table``: a row per epoch (from 0), named as in curves.csv.
     """
@@ -180,9 +156,3 @@ def on_scale(table: pd.DataFrame, rule: FirstEpochsRule) -> Curves | None:
         share = np.clip(values, _EDGE, 1 - _EDGE)
         columns.append(np.log(values) if "loss" in name else np.log(share / (1 - share)))
     return np.stack(columns, axis=1)
-
-
-def curves_of(table: pd.DataFrame, rule: FirstEpochsRule) -> Curves | None:
-    """Those of all seeds of a curves.csv that have them, (seeds, epochs, columns); None if no seed has."""
-    found = [curve for _, rows in table.groupby("seed") if (curve := on_scale(rows, rule)) is not None]
-    return np.stack(found) if found else None

@@ -17,25 +17,30 @@ PRECISION_COLUMNS = (
     "device_name", "run", "epochs", "seeds", "precision", "float32_accuracy", "accuracy", "difference", "low", "high",
     "margin", "outcome", "float32_seconds", "seconds",
 )  # fmt: skip
+FIRST_EPOCH_COLUMNS = (
+    "runs", "epochs", "seeds", "spreads", "shift", "where", "follows", "departs", "cannot_tell", "any_departs",
+)  # fmt: skip
 ERROR_COLUMNS = ("seeds", "shift", "match", "better", "worse", "inconclusive")
 
 
 @dataclass(frozen=True)
 class SpeedView:
-    """Rows of benchmarks.throughput and of benchmarks.precision, from every device, and of benchmarks.verdicts."""
+    """Rows of benchmarks.throughput and benchmarks.precision, from every device, of verdicts and of first_epochs."""
 
     throughput: list[Row]
     precision: list[Row]
     errors: list[Row]
+    first_epochs: list[Row]
 
 
 def speed() -> SpeedView:
     """What was measured; a :class:`StageError` names a file that is damaged."""
     precision = sorted(RESULTS.glob("precision-*.csv"))
-    verdicts = RESULTS / "verdicts.csv"
-    throughput = sorted({*RESULTS.glob("*.csv")} - {*precision, verdicts})
+    verdicts, first_epochs = RESULTS / "verdicts.csv", RESULTS / "first-epochs.csv"
+    throughput = sorted({*RESULTS.glob("*.csv")} - {*precision, verdicts, first_epochs})
     return SpeedView(
         [row for path in throughput for row in read_rows(path, THROUGHPUT_COLUMNS)],
         [row for path in precision for row in read_rows(path, PRECISION_COLUMNS)],
         read_rows(verdicts, ERROR_COLUMNS) if verdicts.is_file() else [],
+        read_rows(first_epochs, FIRST_EPOCH_COLUMNS) if first_epochs.is_file() else [],
     )
