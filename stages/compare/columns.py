@@ -39,5 +39,8 @@ STATEMENT_COLUMNS = (
     "logged", "log_runs", "log_answer", "first_value", "second_value", "difference", "low", "high", "basis", "p",
     "p_holm", "seeds", "scale", "outcome",
 )  # fmt: skip
+FIRST_EPOCH_COLUMNS = (
+    "run", "seeds", "epoch", "column", "log", "ours", "t", "reach", "margin", "answer", "p", "rank", "words",
+)  # fmt: skip
 FINDING_COLUMNS = ("rule", "where", "finding", "evidence", "replay")
 SIZE_COLUMNS = ("network", "layer", "kind", "where", "published", "counted", "statistics", "outcome")

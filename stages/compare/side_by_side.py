@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from stages.compare.carbon import cost, grams_per_kwh
@@ -26,6 +27,7 @@ from stages.documents.paper import Paper, cell_fields
 from stages.params import Energy
 from stages.results.cell_result import CellResult
 from stages.results.metric import Metric
+from stages.results.started import Begun
 
 PLAUSIBLE = {True: "yes", False: "no", None: ""}
 ONE_SEED = {ASSUMED: "1 seed, spread assumed", POOLED: "1 seed, spread of similar runs"}
@@ -36,13 +38,15 @@ CALIBRATION = ("nll", "brier", "ece")  # scores of a seed that no document print
 class Beside:
     """A document and what this home has to set beside it.
 
-    ``ours``: its results by run. ``energy``: what their energy and CO2 are reckoned with.
+    ``ours``: its results by run. ``energy``: what their energy and CO2 are reckoned with. ``started``: what was only
+    begun, by run.
     """
 
     paper: Paper
     claims: list[Claim]
     ours: dict[str, CellResult]
     energy: Energy
+    started: Mapping[str, Begun] = field(default_factory=dict)
 
     def scale(self, run: str | None) -> str:
         """Whether a run was made at the document's own scale; empty for a model that was cited only."""

@@ -17,6 +17,7 @@ from stages.compare.columns import (
     COMPARISON_COLUMNS,
     DIFFERENCE_COLUMNS,
     FINDING_COLUMNS,
+    FIRST_EPOCH_COLUMNS,
     GRID_COLUMNS,
     HEADLINE_COLUMNS,
     ITERATION_COLUMNS,
@@ -30,6 +31,7 @@ from stages.compare.columns import (
 )
 from stages.compare.contradictions import Found
 from stages.compare.findings import by_rule, finding_rows, parameters
+from stages.compare.first_epochs import FirstEpochs, answers, of_claims, summed_up
 from stages.compare.ladder import ladder_counts, ladder_rows
 from stages.compare.parameter_counts import size_rows
 from stages.compare.run_tables import comparison_rows, grid_rows, iteration_rows, reliability_rows, sweep_rows
@@ -45,8 +47,9 @@ from stages.core.text import slug
 from stages.documents.author_log import load_author_log
 from stages.documents.claims import load_claims
 from stages.documents.paper import PAPERS, Paper, load_papers
-from stages.params import Energy
+from stages.params import Cells, Energy
 from stages.results.read import Results
+from stages.results.started import read_started
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class Document:
     beside: Beside
     sizes: list[TableRow]
     contradictions: list[Found]
+    first_epochs: dict[str, FirstEpochs]
     ladder: list[TableRow]
     statements: list[TableRow]
 
@@ -69,9 +73,10 @@ def judged(beside: Beside) -> Document:
     """Ask every rule of a document."""
     sizes = size_rows(beside.paper.sizes, beside.claims)
     log = load_author_log(PAPERS / beside.paper.id)
-    contradictions = by_rule(beside, log, sizes)
-    ladder = ladder_rows(beside, contradictions, parameters(beside, sizes))
-    return Document(beside, sizes, contradictions, ladder, statement_rows(beside, log))
+    contradictions, first_epochs = by_rule(beside, log, sizes), answers(beside, log)
+    more = [of_claims(first_epochs, beside.claims)]
+    ladder = ladder_rows(beside, contradictions, parameters(beside, sizes), more)
+    return Document(beside, sizes, contradictions, first_epochs, ladder, statement_rows(beside, log))
 
 
 def document_summary(document: Document) -> dict[str, Any]:
@@ -87,6 +92,7 @@ def document_summary(document: Document) -> dict[str, Any]:
         "cells": Counter(beside.scale(key) for key in beside.ours),
         "verdicts": {word: verdicts[word] for word in VERDICTS},
         "statements": {word: outcomes[word] for word in (*OUTCOMES, REDUCED)},
+        "first_epochs": summed_up(document.first_epochs),
         "seconds": sum(result.seconds() for result in beside.ours.values()),
     }
 
@@ -104,6 +110,9 @@ def write_tables(document: Document, folder: Path) -> None:
         "recipe_differences": (beside.recipe_differences(), DIFFERENCE_COLUMNS),
         "findings": (finding_rows(beside, document.contradictions), FINDING_COLUMNS),
     }
+    if beside.paper.first_epochs is not None:
+        told = [row for each in document.first_epochs.values() for row in each.rows]
+        tables["first_epochs"] = told, FIRST_EPOCH_COLUMNS
     if document.sizes:
         tables["sizes"] = document.sizes, SIZE_COLUMNS
     for comparison in beside.paper.comparisons:
@@ -169,13 +178,22 @@ def energy_summary(results: Results, energy: Energy) -> dict[str, Any]:
     }
 
 
-def compare(results: Results, layout: Layout, energy: Energy) -> None:
+def compare(results: Results, layout: Layout, cells: Cells) -> None:
     """Write reports/tables/<paper>/*.csv for every document, reports/summary.json, and scores.csv.
 
     A :class:`StageError` names a run of a document that has no folder: it would stand nowhere.
     """
+    started = read_started(layout, cells)
     documents = [
-        judged(Beside(paper, load_claims(PAPERS / paper.id / "claims.csv", paper), results.of(paper.id), energy))
+        judged(
+            Beside(
+                paper,
+                load_claims(PAPERS / paper.id / "claims.csv", paper),
+                results.of(paper.id),
+                cells.energy,
+                {key: begun for key, begun in started.items() if begun.cell.paper == paper.id},
+            )
+        )
         for paper in load_papers()
     ]
     for cell in (result.cell for result in results.cells):
@@ -189,7 +207,7 @@ def compare(results: Results, layout: Layout, energy: Energy) -> None:
             (folder / document.paper.id).mkdir()
             write_tables(document, folder / document.paper.id)
         write_csv(folder / "verdicts.csv", verdict_rows(documents), VERDICT_COLUMNS)
-    write_json(layout.reports / "summary.json", summary(documents, results, energy))
+    write_json(layout.reports / "summary.json", summary(documents, results, cells.energy))
     write_scores(
         (
             (result, document.beside.scale(key))

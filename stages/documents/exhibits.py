@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, PlainSerializer, PlainValidator
+from pydantic import ConfigDict, Field, PlainSerializer, PlainValidator
 
 from stages.cell import Option
-from stages.cell.recipe import Frozen
+from stages.cell.recipe import Frozen, Positive
 from stages.results.metric import Metric
 
 # A metric by its name, here and in claims.csv.
@@ -45,6 +45,19 @@ class Headline(Frozen):
     column: str
     own_row: str = ""
     own_column: str = ""
+
+
+class FirstEpochsRule(Frozen):
+    """How the first epochs of our runs are set beside the authors' log, declared before any of them was.
+
+    ``epochs``: how many. ``margins``: by column of the log, the largest difference that still counts as the same, of
+    the logarithm of a loss or of the logit of an accuracy. ``rivals``: by run, the runs that must not pass for it; of
+    each its log is taken where there is one, else ours.
+    """
+
+    epochs: Positive
+    margins: Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=1)]
+    rivals: dict[str, tuple[str, ...]]
 
 
 class Comparison(Frozen):

@@ -24,6 +24,7 @@ from stages.documents.exhibits import (
     Deviation,
     Diagram,
     Finding,
+    FirstEpochsRule,
     GridFigure,
     Headline,
     Iterations,
@@ -70,6 +71,7 @@ class Paper(Frozen):
     headline: Headline = Headline(metric=Metric("accuracy", "test"), row="{row}", column="{column}")
     tables: tuple[Table, ...]
     statements: tuple[Statement, ...] = ()
+    first_epochs: FirstEpochsRule | None = None
     comparisons: tuple[Comparison, ...] = ()
     sweeps: tuple[Sweep, ...] = ()
     grids: tuple[GridFigure, ...] = ()
@@ -92,6 +94,7 @@ class Paper(Frozen):
             *((f"iterations, {i.id}", run) for i in self.iterations for run in i.runs if "*" not in run),
             *((f"sweeps, {s.id}", run) for s in self.sweeps for run in s.points.values()),
             *((f"maps, {m.id}", m.run) for m in self.maps),
+            *(("first_epochs.rivals", run) for run, rivals in self._rivals.items() for run in (run, *rivals)),
         ]
         for where, run in named:
             if not self.knows(run) and not self.matching(run):
@@ -101,6 +104,10 @@ class Paper(Frozen):
             if not any(fnmatchcase(run, pattern) or run == pattern for run in known):
                 raise ValueError(f"the pattern '{pattern}' matches no run")
         return self
+
+    @property
+    def _rivals(self) -> dict[str, tuple[str, ...]]:
+        return {} if self.first_epochs is None else self.first_epochs.rivals
 
     def run_title(self, cell: Cell) -> str:
         """What a reader calls a run."""

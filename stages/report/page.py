@@ -15,6 +15,7 @@ from stages.compare.columns import (
     COMPARISON_COLUMNS,
     DIFFERENCE_COLUMNS,
     FINDING_COLUMNS,
+    FIRST_EPOCH_COLUMNS,
     HEADLINE_COLUMNS,
     SIZE_COLUMNS,
     STATEMENT_COLUMNS,
@@ -73,6 +74,7 @@ class PaperView:
     tables: list[PublishedTable]
     statements: list[Row]
     findings: list[Row]
+    first_epochs: list[Row]
     comparisons: list[tuple[Comparison, str, list[Row]]]
     cells: list[Row]
     runs: list[RunView]
@@ -119,6 +121,7 @@ def view(layout: Layout, paper: Paper, results: Results) -> PaperView:
         tables=published_tables(paper, claims),
         statements=read_rows(tables / "statements.csv", STATEMENT_COLUMNS),
         findings=read_rows(tables / "findings.csv", FINDING_COLUMNS),
+        first_epochs=read_rows(tables / "first_epochs.csv", FIRST_EPOCH_COLUMNS) if paper.first_epochs else [],
         comparisons=[(item, name, read_rows(tables / name, COMPARISON_COLUMNS)) for item, name in compared],
         cells=cells,
         runs=run_views(paper, results, layout),
