@@ -39,4 +39,8 @@ STATEMENT_COLUMNS = (
     "outcome",
 )  # fmt: skip
 FINDING_COLUMNS = ("rule", "where", "finding", "evidence", "replay")
+AUTHOR_WEIGHTS_COLUMNS = (
+    "weights", "run", "images", "right", "id", "table", "group", "row", "column", "unit", "published", "log", "ours",
+    "log_digits", "equals_log", "printed_so", "departs", "answer", "norms", "norms_as_expected", "batches",
+)  # fmt: skip
 SIZE_COLUMNS = ("network", "layer", "kind", "where", "published", "counted", "statistics", "outcome")

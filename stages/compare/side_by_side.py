@@ -14,6 +14,7 @@ from stages.documents.claims import Claim
 from stages.documents.paper import Paper, cell_fields
 from stages.params import Energy
 from stages.results.cell_result import CellResult
+from stages.results.records import WeightScores
 
 CALIBRATION = ("nll", "brier", "ece")  # scores of a seed that no document prints
 
@@ -22,13 +23,15 @@ CALIBRATION = ("nll", "brier", "ece")  # scores of a seed that no document print
 class Beside:
     """A document and what this home has to set beside it.
 
-    ``ours``: its results by run. ``energy``: what their energy and CO2 are reckoned with.
+    ``ours``: its results by run. ``energy``: what their energy and CO2 are reckoned with. ``weights``: what weights
+    that its authors published give here.
     """
 
     paper: Paper
     claims: list[Claim]
     ours: dict[str, CellResult]
     energy: Energy
+    weights: tuple[WeightScores, ...] = ()
 
     def scale(self, run: str | None) -> str:
         """Whether a run was made at the document's own scale; empty for a model that was cited only."""

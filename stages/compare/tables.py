@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stages.compare.author_weights import author_weights_rows
 from stages.compare.carbon import cost, grams_per_kwh
 from stages.compare.claims_in_words import OUTCOMES, statement_rows
 from stages.compare.columns import (
+    AUTHOR_WEIGHTS_COLUMNS,
     CELL_COLUMNS,
     CLAIM_COLUMNS,
     COMPARISON_COLUMNS,
@@ -112,6 +114,8 @@ def write_tables(document: Document, folder: Path) -> None:
         tables[f"grid_{slug(grid.id)}"] = grid_rows(beside, grid), GRID_COLUMNS
     for wanted in beside.paper.iterations:
         tables[f"iterations_{slug(wanted.id)}"] = iteration_rows(beside, wanted), ITERATION_COLUMNS
+    if beside.paper.author_weights:
+        tables["author_weights"] = author_weights_rows(beside), AUTHOR_WEIGHTS_COLUMNS
     for name, (rows, columns) in tables.items():
         write_csv(folder / f"{name}.csv", [{key: row.get(key) for key in columns} for row in rows], columns)
 
@@ -173,8 +177,8 @@ def compare(results: Results, layout: Layout, energy: Energy) -> None:
     A :class:`StageError` names a run of a document that has no folder: it would stand nowhere.
     """
     documents = [
-        judged(Beside(paper, load_claims(PAPERS / paper.id / "claims.csv", paper), results.of(paper.id), energy))
-        for paper in load_papers()
+        judged(Beside(paper, claims, results.of(paper.id), energy, results.weights_of(paper.id)))
+        for paper, claims in ((paper, load_claims(PAPERS / paper.id / "claims.csv", paper)) for paper in load_papers())
     ]
     for cell in (result.cell for result in results.cells):
         if cell.paper not in {document.paper.id for document in documents}:
