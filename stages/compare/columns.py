@@ -43,4 +43,8 @@ FIRST_EPOCH_COLUMNS = (
     "run", "seeds", "epoch", "column", "log", "ours", "t", "reach", "margin", "answer", "p", "rank", "words",
 )  # fmt: skip
 FINDING_COLUMNS = ("rule", "where", "finding", "evidence", "replay")
+AUTHOR_WEIGHTS_COLUMNS = (
+    "weights", "run", "images", "right", "id", "table", "group", "row", "column", "unit", "published", "log", "ours",
+    "log_digits", "equals_log", "printed_so", "departs", "answer", "norms", "norms_as_expected", "batches",
+)  # fmt: skip
 SIZE_COLUMNS = ("network", "layer", "kind", "where", "published", "counted", "statistics", "outcome")

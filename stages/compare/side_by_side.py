@@ -27,6 +27,7 @@ from stages.documents.paper import Paper, cell_fields
 from stages.params import Energy
 from stages.results.cell_result import CellResult
 from stages.results.metric import Metric
+from stages.results.records import WeightScores
 from stages.results.started import Begun
 
 PLAUSIBLE = {True: "yes", False: "no", None: ""}
@@ -39,7 +40,7 @@ class Beside:
     """A document and what this home has to set beside it.
 
     ``ours``: its results by run. ``energy``: what their energy and CO2 are reckoned with. ``started``: what was only
-    begun, by run.
+    begun, by run. ``weights``: what weights that its authors published give here.
     """
 
     paper: Paper
@@ -47,6 +48,7 @@ class Beside:
     ours: dict[str, CellResult]
     energy: Energy
     started: Mapping[str, Begun] = field(default_factory=dict)
+    weights: tuple[WeightScores, ...] = ()
 
     def scale(self, run: str | None) -> str:
         """Whether a run was made at the document's own scale; empty for a model that was cited only."""

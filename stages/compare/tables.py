@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stages.compare.author_weights import author_weights_rows
 from stages.compare.carbon import cost, grams_per_kwh
 from stages.compare.claims_in_words import OUTCOMES, statement_rows
 from stages.compare.columns import (
+    AUTHOR_WEIGHTS_COLUMNS,
     CELL_COLUMNS,
     CLAIM_COLUMNS,
     COMPARISON_COLUMNS,
@@ -123,6 +125,8 @@ def write_tables(document: Document, folder: Path) -> None:
         tables[f"grid_{slug(grid.id)}"] = grid_rows(beside, grid), GRID_COLUMNS
     for wanted in beside.paper.iterations:
         tables[f"iterations_{slug(wanted.id)}"] = iteration_rows(beside, wanted), ITERATION_COLUMNS
+    if beside.paper.author_weights:
+        tables["author_weights"] = author_weights_rows(beside), AUTHOR_WEIGHTS_COLUMNS
     for name, (rows, columns) in tables.items():
         write_csv(folder / f"{name}.csv", [{key: row.get(key) for key in columns} for row in rows], columns)
 
@@ -192,6 +196,7 @@ def compare(results: Results, layout: Layout, cells: Cells) -> None:
                 results.of(paper.id),
                 cells.energy,
                 {key: begun for key, begun in started.items() if begun.cell.paper == paper.id},
+                results.weights_of(paper.id),
             )
         )
         for paper in load_papers()

@@ -17,6 +17,7 @@ from stages.cell.recipe import Frozen
 from stages.core.errors import StageError
 from stages.core.files import read_yaml
 from stages.core.validation import first_mistake
+from stages.documents.author_weights import AuthorWeights
 from stages.documents.exhibits import (
     Chart,
     ChartGroup,
@@ -84,6 +85,7 @@ class Paper(Frozen):
     own_charts: tuple[Chart, ...] = ()
     deviations: tuple[Deviation, ...] = ()
     findings: tuple[Finding, ...] = ()
+    author_weights: tuple[AuthorWeights, ...] = ()
 
     @model_validator(mode="after")
     def _known_runs(self) -> Paper:
@@ -95,6 +97,7 @@ class Paper(Frozen):
             *((f"sweeps, {s.id}", run) for s in self.sweeps for run in s.points.values()),
             *((f"maps, {m.id}", m.run) for m in self.maps),
             *(("first_epochs.rivals", run) for run, rivals in self._rivals.items() for run in (run, *rivals)),
+            *((f"author_weights, {w.id}", w.run) for w in self.author_weights),
         ]
         for where, run in named:
             if not self.knows(run) and not self.matching(run):

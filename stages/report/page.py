@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from stages.compare.claims_in_words import OUTCOMES
 from stages.compare.columns import (
+    AUTHOR_WEIGHTS_COLUMNS,
     CELL_COLUMNS,
     CLAIM_COLUMNS,
     COMPARISON_COLUMNS,
@@ -92,6 +93,7 @@ class PaperView:
     costs: list[FigureView]
     maps: list[MapsView]
     sizes: list[Row]
+    author_weights: list[Row]
 
     @property
     def figures(self) -> list[FigureView]:
@@ -139,6 +141,9 @@ def view(layout: Layout, paper: Paper, results: Results) -> PaperView:
         costs=tabled.costs(),
         maps=maps(paper, layout),
         sizes=read_rows(tables / "sizes.csv", SIZE_COLUMNS) if paper.sizes else [],
+        author_weights=(
+            read_rows(tables / "author_weights.csv", AUTHOR_WEIGHTS_COLUMNS) if paper.author_weights else []
+        ),
     )
 
 
