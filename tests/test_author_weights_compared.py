@@ -8,9 +8,10 @@ import re
 
 import pytest
 
-from stages.compare.author_weights import author_weights_rows, decimals, equal_to
+from stages.compare.author_weights import author_weights_rows, decimals, equal_to, weights_rung
 from stages.compare.columns import AUTHOR_WEIGHTS_COLUMNS
 from stages.compare.side_by_side import Beside
+from stages.compare.tables import judged
 from stages.core.tables import csv_text
 from stages.documents.claims import load_claims
 from stages.documents.paper import PAPERS, load_paper
@@ -39,12 +40,28 @@ def scores_of(**changes: float) -> WeightScores:
 
 def answers(scores: WeightScores) -> dict[str, object]:
     """The answer to every published number, by its column."""
-    rows = author_weights_rows(Beside(PAPER, RECURNETS, {}, Energy(), (scores,)))
+    rows = author_weights_rows(Beside(PAPER, RECURNETS, {}, Energy(), weights=(scores,)))
     return {str(row["column"]): row["answer"] for row in rows}
 
 
 def test_four_published_numbers_are_exactly_those_of_the_weights() -> None:
     assert answers(scores_of()) == dict.fromkeys(("Accuracy", "F-1 score", "Precision", "Recall"), "exact")
+
+
+def test_on_the_ladder_weights_decide_what_only_the_log_would() -> None:
+    rows = judged(Beside(PAPER, RECURNETS, {}, Energy(), weights=(scores_of(),))).ladder
+    own = [row for row in rows if row["rung"] == "weights"]
+    assert [(row["answer"], row["strongest"]) for row in own] == 4 * [("exact", True)]
+    assert own[0]["words"] == "the authors' own weights give 0.9896: exact"
+    (log,) = (row for row in rows if row["rung"] == "log" and row["id"] == own[0]["id"])
+    assert log["strongest"] is False
+
+
+def test_of_several_weights_of_a_run_the_exact_ones_count() -> None:
+    others = scores_of(accuracy=0.9, recall_weighted=0.9)
+    for weights in ((others, scores_of()), (scores_of(), others)):
+        rung = weights_rung(Beside(PAPER, RECURNETS, {}, Energy(), weights=weights))
+        assert {answer.answer for answer in rung.values()} == {"exact"}
 
 
 def test_one_image_more_or_less_is_another_accuracy() -> None:
@@ -56,14 +73,14 @@ def test_one_image_more_or_less_is_another_accuracy() -> None:
 def test_a_value_that_the_log_has_but_that_would_be_printed_otherwise_differs() -> None:
     claim = next(claim for claim in RECURNETS if claim.id == "T5.3-recurnet1-4-accuracy")
     printed = claim.model_copy(update={"published": "0.97", "value": 0.97})
-    (row,) = author_weights_rows(Beside(PAPER, [printed], {}, Energy(), (scores_of(),)))
+    (row,) = author_weights_rows(Beside(PAPER, [printed], {}, Energy(), weights=(scores_of(),)))
     assert (row["equals_log"], row["printed_so"], row["answer"]) == (True, False, "differs")
 
 
 def test_on_other_images_than_the_documents_there_is_no_answer() -> None:
     cell = scores_of().cell
     fewer = scores_of().model_copy(update={"cell": {**cell, "split": {**cell["split"], "test_first": 1000}}})
-    rows = author_weights_rows(Beside(PAPER, RECURNETS, {}, Energy(), (fewer,)))
+    rows = author_weights_rows(Beside(PAPER, RECURNETS, {}, Energy(), weights=(fewer,)))
     assert {(row["departs"], row["answer"]) for row in rows} == {("split.test_first", "")}
 
 
@@ -89,7 +106,7 @@ def test_values_are_compared_to_the_decimals_that_the_log_has(log: float, ours: 
 
 def test_the_page_says_how_many_images_are_right_and_sets_every_number_beside_the_log() -> None:
     (weights,) = PAPER.author_weights
-    rows = author_weights_rows(Beside(PAPER, RECURNETS, {}, Energy(), (scores_of(),)))
+    rows = author_weights_rows(Beside(PAPER, RECURNETS, {}, Energy(), weights=(scores_of(),)))
     read_back = list(csv.DictReader(io.StringIO(csv_text(rows, AUTHOR_WEIGHTS_COLUMNS))))
     source = '{% import "macros.html.j2" as m with context %}{{ m.author_weights(known, rows, "x", "full", "x.csv") }}'
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from stages.cell import Cell
 from stages.compare.columns import TableRow
+from stages.compare.ladder import WEIGHTS, Answer
 from stages.compare.scale import differences
 from stages.compare.side_by_side import Beside
 from stages.documents.claims import Claim
@@ -29,6 +30,17 @@ def author_weights_rows(beside: Beside) -> list[TableRow]:
     pinned = {published.id: published.sha256 for published in beside.paper.author_weights}
     current = (scores for scores in beside.weights if pinned.get(scores.id) == scores.sha256)
     return [row for scores in current for row in _rows(beside, scores)]
+
+
+def weights_rung(beside: Beside) -> dict[str, Answer]:
+    """What the authors' weights say of the published numbers, by claim; of several weights the first that is exact."""
+    rung: dict[str, Answer] = {}
+    for row in author_weights_rows(beside):
+        claim, answer, ours = str(row["id"]), str(row["answer"]), float(str(row["ours"]))
+        if answer and (claim not in rung or (answer == EXACT != rung[claim].answer)):
+            words = f"the authors' own weights give {ours:.6g}: {answer}"
+            rung[claim] = Answer(WEIGHTS, answer, words, ours)
+    return rung
 
 
 def _rows(beside: Beside, scores: WeightScores) -> Iterator[TableRow]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages.compare.author_weights import author_weights_rows
+from stages.compare.author_weights import author_weights_rows, weights_rung
 from stages.compare.carbon import cost, grams_per_kwh
 from stages.compare.claims_in_words import OUTCOMES, statement_rows
 from stages.compare.columns import (
@@ -76,7 +76,7 @@ def judged(beside: Beside) -> Document:
     sizes = size_rows(beside.paper.sizes, beside.claims)
     log = load_author_log(PAPERS / beside.paper.id)
     contradictions, first_epochs = by_rule(beside, log, sizes), answers(beside, log)
-    more = [of_claims(first_epochs, beside.claims)]
+    more = [weights_rung(beside), of_claims(first_epochs, beside.claims)]
     ladder = ladder_rows(beside, contradictions, parameters(beside, sizes), more)
     return Document(beside, sizes, contradictions, first_epochs, ladder, statement_rows(beside, log))
 
