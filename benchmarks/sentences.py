@@ -19,9 +19,10 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.compare.claims_in_words import CONTRADICTED, HOLDS, NOT_SEEN, SEEN, UNDECIDED, outcome
+from stages.compare.claims_in_words import outcome
 from stages.compare.intervals import ALPHA, equality
 from stages.compare.measures.of_images import Spread
+from stages.compare.outcomes import CONTRADICTED, HOLDS, NOT_SEEN, SEEN, UNDECIDED
 from stages.core.tables import write_csv
 from stages.documents.statement import Statement
 from stages.report.benchmark_tables import RESULTS, SENTENCE_COLUMNS

@@ -10,9 +10,10 @@ from functools import cache
 import numpy as np
 import pytest
 
-from stages.compare.claims_in_words import CANNOT_TELL, ON_LOG, ON_PRINTED, sentence_counts, statement_rows
+from stages.compare.claims_in_words import sentence_counts, statement_rows
 from stages.compare.columns import STATEMENT_COLUMNS, TableRow
 from stages.compare.grounds import Printed, Span, as_claimed, weighted
+from stages.compare.outcomes import CANNOT_TELL, ON_LOG, ON_PRINTED
 from stages.compare.side_by_side import Beside
 from stages.core.errors import StageError
 from stages.documents.author_log import load_author_log

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
 
-from stages.compare.claims_in_words import CONTRADICTED, HOLDS, NOT_SEEN, OUTCOMES, SEEN, UNDECIDED, outcome
+from stages.compare.claims_in_words import outcome
 from stages.compare.columns import STATEMENT_COLUMNS
 from stages.compare.intervals import Estimate, holm
 from stages.compare.measures.measure import Difference
+from stages.compare.outcomes import CONTRADICTED, HOLDS, NOT_SEEN, OUTCOMES, SEEN, UNDECIDED
 from stages.compare.scale import FULL, NOT_RUN, REDUCED
 from tests.judged import (
     EPOCHS,

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import t, ttest_1samp
 
-from stages.compare.claims_in_words import CONTRADICTED, HOLDS, NOT_SEEN, SEEN, UNDECIDED, statement_rows
+from stages.compare.claims_in_words import statement_rows
+from stages.compare.outcomes import CONTRADICTED, HOLDS, NOT_SEEN, SEEN, UNDECIDED
 from stages.compare.scale import NOT_RUN
 from stages.compare.side_by_side import Beside
 from stages.core.layout import Layout

@@ -11,7 +11,7 @@ from typing import Any
 
 from stages.compare.author_weights import author_weights_rows, weights_rung
 from stages.compare.carbon import cost, grams_per_kwh
-from stages.compare.claims_in_words import OUTCOMES, statement_rows
+from stages.compare.claims_in_words import sentence_counts, statement_rows
 from stages.compare.columns import (
     AUTHOR_WEIGHTS_COLUMNS,
     CELL_COLUMNS,
@@ -35,6 +35,7 @@ from stages.compare.contradictions import Found
 from stages.compare.findings import by_rule, finding_rows, parameters
 from stages.compare.first_epochs import FirstEpochs, answers, of_claims, summed_up
 from stages.compare.ladder import ladder_counts, ladder_rows
+from stages.compare.outcomes import OUTCOMES
 from stages.compare.parameter_counts import size_rows
 from stages.compare.run_tables import comparison_rows, grid_rows, iteration_rows, reliability_rows, sweep_rows
 from stages.compare.scale import REDUCED, SCALES
@@ -158,7 +159,11 @@ def summary(documents: Sequence[Document], results: Results, energy: Energy) -> 
         "runs": total,
         "cells": len(results.cells),
         "papers": papers,
-        "ladder": {each.paper.id: ladder_counts(each.ladder, each.beside.claims) for each in documents},
+        "ladder": {
+            each.paper.id: ladder_counts(each.ladder, each.beside.claims)
+            | {"sentences": sentence_counts(each.statements)}
+            for each in documents
+        },
         "stale": results.stale,
         "not_evaluated": results.unevaluated,
         "environments": [{**json.loads(text), "cells": count} for text, count in sorted(environments.items())],

@@ -8,7 +8,6 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from stages.compare.claims_in_words import OUTCOMES
 from stages.compare.columns import (
     AUTHOR_WEIGHTS_COLUMNS,
     CELL_COLUMNS,
@@ -22,6 +21,7 @@ from stages.compare.columns import (
     STATEMENT_COLUMNS,
 )
 from stages.compare.contradictions import RULES
+from stages.compare.outcomes import OUTCOMES
 from stages.compare.verdicts import VERDICTS
 from stages.core.files import atomic_folder, read_json, write_text
 from stages.core.layout import Layout
