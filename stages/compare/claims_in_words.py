@@ -19,21 +19,19 @@ from stages.compare.grounds import Ground, Logged, Printed, Span, as_claimed
 from stages.compare.intervals import ALPHA, holm
 from stages.compare.measures import measure_of
 from stages.compare.measures.measure import Difference
-from stages.compare.scale import COMPARED, NOT_RUN, REDUCED, poorest
+from stages.compare.outcomes import (
+    ANSWERS,
+    CONTRADICTED,
+    HOLDS,
+    NOT_SEEN,
+    ON_LOG,
+    ON_PRINTED,
+    SEEN,
+    UNDECIDED,
+)
+from stages.compare.scale import COMPARED, NOT_RUN, poorest
 from stages.compare.side_by_side import Beside
 from stages.documents.statement import Statement
-
-HOLDS, CONTRADICTED, UNDECIDED, SEEN, NOT_SEEN = "holds", "contradicted", "undecided", "seen", "not seen"
-OUTCOMES = (HOLDS, SEEN, CONTRADICTED, NOT_SEEN, UNDECIDED, NOT_RUN)
-CANNOT_TELL = "cannot tell"
-ON_PRINTED = ("as printed", "not as printed", CANNOT_TELL)
-ON_LOG = ("log agrees", "log contradicts", CANNOT_TELL)
-# By ground: the column of its answers, and these in their order.
-ANSWERS = {
-    "printed": ("printed_answer", ON_PRINTED),
-    "log": ("log_answer", ON_LOG),
-    "runs": ("outcome", (*OUTCOMES, REDUCED)),
-}
 
 
 @dataclass(frozen=True)
