@@ -18,7 +18,7 @@ from typing import Any
 
 from commands.git import short_hash
 from commands.revisions import unpacked
-from stages.compare.scale import FULL, REDUCED
+from stages.compare.scale import FULL, READING, REDUCED
 from stages.compare.verdicts import VERDICTS
 from stages.core.errors import StageError, run_stage
 from stages.core.files import read_json
@@ -135,7 +135,8 @@ def scale(home: Path) -> str:
         return (
             f"**Reduced runs** ({runs[REDUCED]}): they show that everything works, and say nothing about the documents."
         )
-    return f"Full runs: {runs[FULL]}."
+    readings = f" Our reading of documents without a recipe: {runs[READING]}." if runs[READING] else ""
+    return f"Full runs: {runs[FULL]}.{readings}"
 
 
 def comment(base: str, head: str, checked: str | None) -> str:

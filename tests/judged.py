@@ -16,8 +16,8 @@ from stages.compare.claims_in_words import statement_rows
 from stages.compare.columns import TableRow
 from stages.compare.side_by_side import Beside
 from stages.core.layout import Layout
-from stages.documents.exhibits import Statement
 from stages.documents.paper import PAPERS, load_paper
+from stages.documents.statement import Statement
 from stages.params import Energy, load_params
 from stages.results.cell_result import CellResult
 from stages.results.read import read_results
@@ -62,7 +62,7 @@ def reaching(result: CellResult, *epochs: int | None) -> CellResult:
     rows = [
         {"seed": seed, "epoch": epoch, "train_accuracy": 0.99 if first is not None and epoch + 1 >= first else 0.5}
         for seed, first in enumerate(epochs)
-        for epoch in range(100)
+        for epoch in range(result.cell.recipe.epochs)
     ]
     return replace(with_seeds(result, len(epochs)), curves=pd.DataFrame(rows))
 
@@ -79,7 +79,13 @@ def judge(runs: dict[str, Right | CellResult], *statements: dict[str, Any]) -> l
         Statement.model_validate({"id": str(n), "where": "Table 1", "text": "", "measure": "accuracy", **fields})
         for n, fields in enumerate(statements)
     ]
-    return statement_rows(Beside(PAPER.model_copy(update={"statements": tuple(told)}), [], ours, Energy()))
+    beside = Beside(PAPER.model_copy(update={"statements": tuple(told)}), [], ours, Energy())
+    return statement_rows(beside, pd.DataFrame({"run": [], "epoch": []}))
+
+
+def seeds_of(*counts: int) -> list[np.ndarray]:
+    """A seed per count, with so many images right."""
+    return [first(count) for count in counts]
 
 
 def better(one: str, other: str, **fields: Any) -> dict[str, Any]:

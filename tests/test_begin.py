@@ -171,7 +171,7 @@ def test_a_finished_seed_gives_its_first_epochs(tmp_path: Path, whole: dict[str,
 def test_epochs_of_another_recipe_are_not_read(tmp_path: Path) -> None:
     layout = make_home(tmp_path)
     begin(layout, 2)
-    read = read_started(layout, load_params(layout.params))[KEY]
+    read = read_started(layout, load_params(layout.params))[KEY].curves
     assert read["epoch"].tolist() == [0, 1, 0, 1]
     assert read["seed"].tolist() == [0, 0, 1, 1]
     make_home(tmp_path, seeds=[0])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import memory, rows, scaling
+from benchmarks import memory, rows, scaling, sentences
 
 
 def test_the_row_networks_are_measured_beside_a_plain_loop(
@@ -50,3 +50,22 @@ def test_the_overhead_of_many_cells_is_measured_on_made_up_results() -> None:
     found = scaling.measure(scaling.SAMPLE, jobs=2)
     assert {"run, s per cell", "write dvc.lock, s", "compare, s", "report, s", "report.html, MB"} <= found.keys()
     assert all(value > 0 for value in found.values())
+
+
+@pytest.mark.parametrize(("layout", "seeds"), [("even", 3), ("heaps", 2), ("heaps", 3)])
+def test_runs_that_are_equal_up_to_the_margin_are_rarely_contradicted(layout: str, seeds: int) -> None:
+    """At the margin itself, where the observed range exceeds it more often than not."""
+    trials = 200
+    found = sentences.rates(sentences.MARGIN, layout, seeds, 1.0, trials)
+    limit = 0.05 + 4 * (0.05 * 0.95 / trials) ** 0.5
+    assert found["contradicted"] <= limit
+    assert found["holds"] <= limit
+    assert found["seen"] == found["not seen"] == 0
+    assert found["by the simpler rule"] > 0.5
+    assert sentences.rates(0.06, layout, seeds, 1.0, 50)["contradicted"] > 0.9
+
+
+def test_one_seed_decides_nothing_however_often_it_is_tried() -> None:
+    found = sentences.rates(0.06, "even", 1, 1.0, 20)
+    assert found["holds"] == found["contradicted"] == found["undecided"] == 0
+    assert found["not seen"] == 1

@@ -37,6 +37,8 @@ ORDER = (
     "worse",
     "contradicted",
     "not seen",
+    "differs (ours higher)",
+    "differs (ours lower)",
     "inconclusive",
     "undecided",
     "not run",

@@ -46,6 +46,11 @@ EXCUSED = (
     Excused(("stages.splits.streams",), "comparing draws from it; the report uses its words and columns", ("report",)),
     Excused(("stages.train.*",), "prints, checkpoints, and where it runs; stages.learning trains", ("train*",)),
     Excused((REGISTRY,), "finds the class of a name", ("train*", "evaluate*")),
+    Excused(
+        ("stages.documents.*", "stages.results.metric"),
+        "finds an entry of paper.yaml, which DVC watches",
+        ("download-weights", "evaluate-weights"),
+    ),
 )
 
 

@@ -163,7 +163,8 @@ def test_accuracy_and_weighted_recall_of_a_row_have_to_overlap(
 
 def test_a_size_that_is_not_as_published_is_found() -> None:
     row = {"network": "Net", "layer": "fc1", "where": "Figure 6", "published": 1000, "counted": 1010}
-    (finding,) = find(sizes=[row, row | {"published": None}, row | {"published": 1010}])
+    of_claims = row | {"published": "0.002m", "claims": True}  # the rule on claims tells of it
+    (finding,) = find(sizes=[row, row | {"published": None}, row | {"published": 1010}, of_claims])
     assert finding == Found(
         "parameters", "Figure 6, Net, fc1", "1,000 parameters are printed; as built here there are 1,010.", ()
     )
@@ -231,7 +232,7 @@ def of_paper(name: str) -> list[Found]:
     images = {run: IMAGES.get(run.split("-")[0], 10_000) for run in paper.runs}
     labels = {int(str(c.metric)[-1]): int(c.value) for c in claims if str(c.metric).startswith("test_images_")}
     supports = dict.fromkeys(paper.runs, labels) if labels else {}
-    sizes, log = size_rows(paper.sizes), load_author_log(PAPERS / name)
+    sizes, log = size_rows(paper.sizes, claims), load_author_log(PAPERS / name)
     return found(paper, claims, log, sizes, images, supports, known_parameters(paper))
 
 

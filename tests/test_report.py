@@ -113,7 +113,10 @@ def test_claims_in_words_come_with_an_interval_and_an_outcome(homes) -> None:
     rows = table(section(homes["full"][1], "mnist-rnn"), "text sortable statements")
     assert re.search(r"LSTM network.*?performs.*?slightly.*?better", rows, re.DOTALL)
     assert re.search(r"\[[+\N{MINUS SIGN}]\d+\.\d\d, [+\N{MINUS SIGN}]\d+\.\d\d\]", rows)
-    assert re.search(r'class="verdict (holds|contradicted|undecided)"', rows)
+    assert re.search(r'class="verdict (not_)?seen"', rows)
+    assert not re.search(r'class="verdict (holds|contradicted)"', rows)
+    assert re.search(r'class="verdict as_printed"', rows)
+    assert re.search(r'class="verdict log_agrees"', rows)
 
 
 @pytest.mark.parametrize("name", ["reduced", "full"])
@@ -168,12 +171,12 @@ def test_a_stale_result_is_named_on_the_page(tmp_path: Path, monkeypatch: pytest
 
 def test_the_first_screen_counts_the_verdicts(homes) -> None:
     home, page = homes["full"]
-    strip, totals = table(page, "verdicts"), [0] * 9
+    strip, totals = table(page, "verdicts"), [0] * (len(VERDICTS) + 4)
     for paper, about in json.loads((Layout(home).reports / "summary.json").read_text())["papers"].items():
         line = next(row for row in strip.split("<tr>") if f'href="#{paper}"' in row)
         cells = [int(cell) for cell in re.findall(r"<td[^>]*>(\d+)</td>", line)]
-        assert cells[:5] == [about["verdicts"][word] for word in VERDICTS]
-        assert sum(cells[5:]) == sum(about["statements"].values())
+        assert cells[: len(VERDICTS)] == [about["verdicts"][word] for word in VERDICTS]
+        assert sum(cells[len(VERDICTS) :]) == sum(about["statements"].values())
         totals = [before + cell for before, cell in zip(totals, cells, strict=True)]
     foot = strip[strip.index("<tfoot>") :]
     assert [int(cell) for cell in re.findall(r"<td[^>]*>(\d+)</td>", foot)] == totals
@@ -183,7 +186,7 @@ def test_every_claim_has_its_verdict_as_word_and_sign(homes) -> None:
     for name, verdict in (("reduced", "not run"), ("full", "inconclusive")):
         rows = table(section(homes[name][1], "mnist-rnn"), "sortable claims").split("<tr ")[1:]
         assert len(rows) == 92
-        told = re.compile(r'<span aria-hidden="true">\S</span> <span class="word">[a-z ]+</span></span>')
+        told = re.compile(r'<span aria-hidden="true">\S</span> <span class="word">[a-z ()]+</span></span>')
         assert all(told.search(row) for row in rows)
         assert any(f'data-verdict="{verdict}"' in row for row in rows)
 

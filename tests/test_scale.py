@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from stages.cell import Cell
-from stages.compare.scale import FULL, NOT_RUN, REDUCED, differences, poorest
+from stages.compare.scale import FULL, NOT_RUN, READING, REDUCED, differences, poorest, scale_of
 from stages.documents.paper import PAPERS, Paper, load_paper, load_papers
 from stages.params import Params, load_params
+from tests import judged
 from tests.small import REPOSITORY
 
 paper, rnn, gru = (load_paper(PAPERS / name) for name in ("recurnets", "mnist-rnn", "cnn-gru"))
@@ -110,3 +111,14 @@ def test_what_needs_several_runs_has_the_scale_of_the_poorest() -> None:
     assert poorest([FULL, FULL]) == FULL
     assert poorest([FULL, REDUCED, FULL]) == REDUCED
     assert poorest([NOT_RUN, REDUCED, FULL]) == NOT_RUN
+    assert poorest([READING, FULL]) == READING
+
+
+def test_a_document_without_a_recipe_has_readings_instead_of_full_runs() -> None:
+    result = judged.made()[judged.A]
+    read = judged.PAPER.model_copy(update={"reading": True})
+    assert (scale_of(judged.PAPER, result), scale_of(read, result)) == (FULL, READING)
+    short = judged.with_seeds(result, 1, epochs=3)
+    assert scale_of(judged.PAPER, short) == scale_of(read, short) == REDUCED
+    assert scale_of(read, None) == NOT_RUN
+    assert {document.id for document in load_papers() if document.reading} == {"recnet", "cnn-gru"}

@@ -1,50 +1,37 @@
-"""The claims in words, tested: paired by image or by seed, with Holm's correction over each family of them."""
+"""The claims in words on three grounds: what was printed, the authors' log, and our runs.
+
+What was printed and logged is compared as it stands. Our runs are tested over seeds, with Holm's correction over each
+family of sentences; a single seed is at most **seen**, since nothing tells what another one would give.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from itertools import combinations
 
-import numpy as np
+import pandas as pd
 
 from stages.compare.columns import TableRow
-from stages.compare.intervals import (
-    ALPHA,
-    EQUIVALENCE,
-    Estimate,
-    PerSeed,
-    accuracy_of,
-    contrast,
-    equality,
-    estimate,
-    holm,
-    over_seeds,
-    paired_difference,
+from stages.compare.findings import supports
+from stages.compare.grounds import Ground, Logged, Printed, Span, as_claimed
+from stages.compare.intervals import ALPHA, holm
+from stages.compare.measures import measure_of
+from stages.compare.measures.measure import Difference
+from stages.compare.outcomes import (
+    ANSWERS,
+    CONTRADICTED,
+    HOLDS,
+    NOT_SEEN,
+    ON_LOG,
+    ON_PRINTED,
+    SEEN,
+    UNDECIDED,
 )
-from stages.compare.scale import FULL, NOT_RUN, poorest
+from stages.compare.scale import COMPARED, NOT_RUN, poorest
 from stages.compare.side_by_side import Beside
-from stages.documents.exhibits import Statement
-from stages.results.cell_result import CellResult
-
-HOLDS, CONTRADICTED, UNDECIDED, SEEN, NOT_SEEN = "holds", "contradicted", "undecided", "seen", "not seen"
-OUTCOMES = (HOLDS, SEEN, CONTRADICTED, NOT_SEEN, UNDECIDED, NOT_RUN)
-Runs = Sequence[CellResult]
-
-
-@dataclass(frozen=True)
-class Difference:
-    """What a statement's measure gives; ``first`` and ``second`` are what is compared, where two values are.
-
-    ``within``: for a claim of equality, True if every pair of runs is equivalent up to the margin, False if the highest
-    and the lowest are farther apart than it, None in between.
-    """
-
-    estimate: Estimate
-    first: float | None = None
-    second: float | None = None
-    within: bool | None = None
+from stages.documents.statement import Statement
 
 
 @dataclass(frozen=True)
@@ -56,53 +43,125 @@ class Tested:
     found: Difference | None = None
 
     @property
+    def family(self) -> str:
+        """What its correction is shared with."""
+        return self.statement.family or self.statement.where
+
+    @property
     def p(self) -> float | None:
         """The p-value that counts among those of its family; None for a reduced run, and without a test."""
-        return self.found.estimate.p if self.found is not None and self.scale == FULL else None
+        return self.found.estimate.p if self.found is not None and self.scale in COMPARED else None
 
 
-def statement_rows(beside: Beside) -> list[TableRow]:
-    """The claims in words; columns :data:`STATEMENT_COLUMNS`."""
+def statement_rows(beside: Beside, author_log: pd.DataFrame) -> list[TableRow]:
+    """The claims in words; columns :data:`stages.compare.columns.STATEMENT_COLUMNS`."""
     tested = [_test(beside, statement) for statement in beside.paper.statements]
-    families: dict[str, dict[int, float]] = {}
-    for number, each in enumerate(tested):
-        if each.p is not None:
-            families.setdefault(each.statement.family or each.statement.where, {})[number] = each.p
+    adjusted = _adjusted(tested)
+    images = supports(beside)
+    printed, logged = Printed(beside.claims, images), Logged(author_log, images)
+    return [
+        {
+            **_told(each.statement),
+            **_on_printed(printed, each.statement, beside),
+            **_on_log(logged, each.statement, beside),
+            **_on_runs(each, adjusted.get(number)),
+        }
+        for number, each in enumerate(tested)
+    ]
+
+
+def sentence_counts(rows: Sequence[TableRow]) -> list[TableRow]:
+    """How many sentences of the document have each answer on each ground: ``on``, ``answer``, ``sentences``.
+
+    Sentences of ours and opinions that the document only quotes are not counted.
+    """
+    of_document = [row for row in rows if row["whose"] == "document"]
+    counts = {on: Counter(row[column] for row in of_document) for on, (column, _) in ANSWERS.items()}
+    return [
+        {"on": on, "answer": answer, "sentences": counts[on][answer]}
+        for on, (_, answers) in ANSWERS.items()
+        for answer in answers
+        if counts[on][answer]
+    ]
+
+
+def _adjusted(tested: Sequence[Tested]) -> dict[int, float]:
+    """Holm's p-value of every test, by its number. A family is all sentences declared for it, whether run or not.
+
+    A test that was not made counts as one with p = 1. So no later run of another sentence undoes a decision: every
+    smaller p-value would be rejected with it.
+    """
     adjusted: dict[int, float] = {}
-    for family in families.values():
-        adjusted.update(zip(family, holm(list(family.values())), strict=True))
-    return [_row(each, adjusted.get(number)) for number, each in enumerate(tested)]
+    for family in dict.fromkeys(each.family for each in tested):
+        members = [number for number, each in enumerate(tested) if each.family == family]
+        p_values = [tested[number].p for number in members]
+        corrected = holm([1.0 if p is None else p for p in p_values])
+        adjusted |= {n: high for n, p, high in zip(members, p_values, corrected, strict=True) if p is not None}
+    return adjusted
 
 
-def _row(tested: Tested, p_holm: float | None) -> TableRow:
-    statement, found = tested.statement, tested.found
-    row: TableRow = {**statement.model_dump(), "scale": tested.scale}
-    row["labels"] = None if statement.labels is None else " ".join(map(str, statement.labels))
+def _told(statement: Statement) -> TableRow:
+    row: TableRow = statement.model_dump()
+    return row | {
+        name: None if labels is None else " ".join(map(str, labels))
+        for name, labels in (("labels", statement.labels), ("other_labels", statement.other_labels))
+    }
+
+
+def _on_printed(ground: Printed, statement: Statement, beside: Beside) -> TableRow:
+    span, _ = _on(ground, statement, beside)
+    row: TableRow = {"printed_answer": _answer(statement, span, ON_PRINTED)}
+    if span is None:
+        return row
+    return row | {"printed": span.value, "printed_low": span.low, "printed_high": span.high}
+
+
+def _on_log(ground: Logged, statement: Statement, beside: Beside) -> TableRow:
+    span, known = _on(ground, statement, beside)
+    logged = None if span is None else span.value
+    return {"logged": logged, "log_runs": known, "log_answer": _answer(statement, span, ON_LOG)}
+
+
+def _answer(statement: Statement, span: Span | None, words: Sequence[str]) -> str:
+    said = None if span is None else as_claimed(statement, span)
+    return words[2] if said is None else words[0] if said else words[1]
+
+
+def _on(ground: Ground, statement: Statement, beside: Beside) -> tuple[Span | None, str]:
+    """The difference of a ground's numbers, None unless it has those of all runs; how many of them, such as 9 of 10."""
+    measure = measure_of(statement)
+    patterns = [pattern for pattern in (statement.first, statement.second) if pattern]
+    wanted = [[measure.value(ground, run) for run in _runs(beside, pattern)] for pattern in patterns]
+    sides = [[value for value in side if value is not None] for side in wanted]
+    known, count = sum(map(len, sides)), sum(map(len, wanted))
+    found = measure.of_values([side for side in (*sides, measure.level(ground)) if side]) if known == count else None
+    return found, f"{known} of {count}"
+
+
+def _on_runs(tested: Tested, p_holm: float | None) -> TableRow:
+    found = tested.found
+    row: TableRow = {"scale": tested.scale}
     if found is None:
-        return row | {"outcome": UNDECIDED if tested.scale == FULL else tested.scale}
+        return row | {"outcome": UNDECIDED if tested.scale in COMPARED else tested.scale}
     return row | {
         "first_value": found.first,
         "second_value": found.second,
         "difference": found.estimate.mean,
         "low": found.estimate.low,
         "high": found.estimate.high,
+        "basis": found.basis,
         "p": found.estimate.p,
         "p_holm": p_holm,
         "seeds": found.estimate.seeds,
-        "outcome": outcome(found, statement.claimed, p_holm) if tested.scale == FULL else tested.scale,
+        "outcome": outcome(found, p_holm) if tested.scale in COMPARED else tested.scale,
     }
 
 
-def outcome(found: Difference, claimed: str, p_holm: float | None) -> str:
-    """What a difference says of a claim. Without a test, as of epochs with one seed, only whether it was seen."""
-    if claimed == "equal":
-        differ = p_holm is not None and p_holm < ALPHA
-        return HOLDS if found.within else CONTRADICTED if differ and found.within is False else UNDECIDED
-    mean = found.estimate.mean
-    as_claimed = mean > 0 if claimed == "greater" else mean < 0
+def outcome(found: Difference, p_holm: float | None) -> str:
+    """What a difference of full runs says of a claim; without a test, as of one seed, only whether it was seen."""
     if p_holm is None:
-        return SEEN if as_claimed else NOT_SEEN
-    return UNDECIDED if p_holm >= ALPHA else HOLDS if as_claimed else CONTRADICTED
+        return SEEN if found.as_claimed else NOT_SEEN
+    return UNDECIDED if p_holm >= ALPHA else HOLDS if found.as_claimed else CONTRADICTED
 
 
 def _test(beside: Beside, statement: Statement) -> Tested:
@@ -111,88 +170,10 @@ def _test(beside: Beside, statement: Statement) -> Tested:
     if scale == NOT_RUN:
         return Tested(statement, scale)
     first, second = ([beside.ours[run] for run in side] for side in names)
-    return Tested(statement, scale, MEASURES[statement.measure](statement, first, second))
+    return Tested(statement, scale, measure_of(statement).of_runs(first, second))
 
 
 def _runs(beside: Beside, pattern: str) -> list[str]:
     """The document's runs that are meant, and those of a study of ours; the pattern itself where there is none."""
     named = [run for run in beside.paper.matching(pattern) if "*" not in run]
     return named or [run for run in beside.ours if fnmatchcase(run, pattern)] or [pattern]
-
-
-def _correct(statement: Statement, runs: Runs) -> list[PerSeed]:
-    """Per run and seed, whether each image is right; only the seeds that all runs have, nothing if there is none."""
-    sides = [run.correct(statement.labels) for run in runs]
-    seeds = [seed for seed in sides[0] if all(seed in side for side in sides)]
-    return [{seed: side[seed] for seed in seeds} for side in sides] if seeds else []
-
-
-def _mean_accuracy(sides: Sequence[PerSeed]) -> float:
-    return sum(accuracy_of(side) for side in sides) / len(sides)
-
-
-def _accuracy(statement: Statement, first: Runs, second: Runs) -> Difference | None:
-    """Mean accuracy of both sides, or of one beside a level, and the difference paired by image."""
-    if not (sides := _correct(statement, [*first, *second])):
-        return None
-    ours, theirs = sides[: len(first)], sides[len(first) :]
-    weighted = [(1 / len(ours), side) for side in ours]
-    if statement.level is None:
-        other = _mean_accuracy(theirs)
-        weighted += [(-1 / len(theirs), side) for side in theirs]
-    else:
-        other = statement.level
-        weighted.append((-other, {seed: np.ones(len(images)) for seed, images in ours[0].items()}))
-    return Difference(estimate(contrast(weighted)), _mean_accuracy(ours), other)
-
-
-def _trend(statement: Statement, runs: Runs, _: Runs) -> Difference | None:
-    """Least squares of the accuracy on the runs' places 0, 1, 2, ...: a contrast of the images' values."""
-    sides = _correct(statement, runs)
-    if len(sides) < 2:
-        return None
-    places = np.arange(len(sides)) - (len(sides) - 1) / 2
-    weights = (places / (places**2).sum()).tolist()
-    return Difference(estimate(contrast(list(zip(weights, sides, strict=True)))))
-
-
-def _spread(statement: Statement, runs: Runs, _: Runs) -> Difference | None:
-    """Highest and lowest accuracy, their difference with the test of all being equal, and what the margin makes of it.
-
-    A pair is equivalent if the 90 % interval of its difference lies within the margin; see :class:`Difference`.
-    """
-    sides, margin = _correct(statement, runs), statement.margin
-    if len(sides) < 2:
-        return None
-    assert margin is not None
-    accuracies = [accuracy_of(side) for side in sides]
-    highest, lowest = max(accuracies), min(accuracies)
-    pairs = [paired_difference(one, other, EQUIVALENCE) for one, other in combinations(sides, 2)]
-    close = all(low is not None and high is not None and -margin <= low <= high <= margin
-                for low, high in ((pair.low, pair.high) for pair in pairs))  # fmt: skip
-    apart = Estimate(highest - lowest, None, None, len(sides[0]), equality(sides))
-    return Difference(apart, highest, lowest, True if close else False if apart.mean > margin else None)
-
-
-def _epochs(statement: Statement, first: Runs, second: Runs) -> Difference | None:
-    """Epochs until the level is reached, means over the seeds; nothing if a seed of either run never does."""
-    assert statement.column is not None
-    assert statement.level is not None
-    reached: list[Mapping[int, int | None]] = [
-        result.first_epoch(statement.column, statement.level) for result in (first[0], second[0])
-    ]
-    shared = [seed for seed in reached[0] if seed in reached[1]]
-    pairs = [(a, b) for seed in shared if (a := reached[0][seed]) is not None and (b := reached[1][seed]) is not None]
-    if len(pairs) < len(shared) or not pairs:
-        return None
-    means = [sum(side) / len(pairs) for side in zip(*pairs, strict=True)]
-    return Difference(over_seeds([a - b for a, b in pairs], step=1), means[0], means[1])
-
-
-# What is measured of a statement's first and second runs, by its ``measure``.
-MEASURES: Mapping[str, Callable[[Statement, Runs, Runs], Difference | None]] = {
-    "accuracy": _accuracy,
-    "epochs": _epochs,
-    "trend": _trend,
-    "spread": _spread,
-}

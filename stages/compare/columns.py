@@ -7,8 +7,8 @@ TableRow = dict[str, object]  # by column; read back from disk it is a stages.co
 VERDICT_COLUMNS = ("paper", "verdict", "claims")
 CLAIM_COLUMNS = (
     "id", "table", "group", "row", "column", "run", "metric", "unit", "published", "value", "log", "log_epochs",
-    "ours", "low", "high", "basis", "scale", "seeds", "difference", "margin", "better", "target_low", "target_high",
-    "target", "verdict", "reason", "note",
+    "ours", "low", "high", "basis", "predicted_low", "predicted_high", "scale", "seeds", "difference", "margin",
+    "better", "target_low", "target_high", "target", "verdict", "reason", "plausible", "rivals", "note",
 )  # fmt: skip
 LADDER_COLUMNS = (
     "id", "number", "table", "group", "row", "column", "published", "rung", "answer", "value", "low", "high", "seeds",
@@ -34,11 +34,19 @@ GRID_COLUMNS = ("key", "row", "column", "scale", "seeds", "parameters", "macs", 
 RUN_RELIABILITY_COLUMNS = ("key", "title", "dataset", "scale", "bin", "images", "confidence", "accuracy")
 ITERATION_COLUMNS = ("key", "title", "dataset", "scale", "trained", "iterations", "test_accuracy", "state_change")
 STATEMENT_COLUMNS = (
-    "id", "where", "family", "text", "about", "measure", "first", "second", "labels", "column", "level", "margin",
-    "claimed", "published", "first_value", "second_value", "difference", "low", "high", "p", "p_holm", "seeds", "scale",
-    "outcome",
+    "id", "where", "family", "text", "about", "whose", "measure", "first", "second", "labels", "other_labels", "column",
+    "level", "cited", "claimed", "amount", "margin", "printed", "printed_low", "printed_high", "printed_answer",
+    "logged", "log_runs", "log_answer", "first_value", "second_value", "difference", "low", "high", "basis", "p",
+    "p_holm", "seeds", "scale", "outcome",
+)  # fmt: skip
+FIRST_EPOCH_COLUMNS = (
+    "run", "seeds", "epoch", "column", "log", "ours", "t", "reach", "margin", "answer", "p", "rank", "words",
 )  # fmt: skip
 FINDING_COLUMNS = ("rule", "where", "finding", "evidence", "replay")
+AUTHOR_WEIGHTS_COLUMNS = (
+    "weights", "run", "images", "right", "id", "table", "group", "row", "column", "unit", "published", "log", "ours",
+    "log_digits", "equals_log", "printed_so", "departs", "answer", "norms", "norms_as_expected", "batches",
+)  # fmt: skip
 SIZE_COLUMNS = ("network", "layer", "kind", "where", "published", "counted", "statistics", "outcome")
 OPEN_COLUMNS = (
     "id", "run", "seeds", "further", "epochs", "hours", "hours_low", "hours_high", "basis", "setting", "command",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from stages.cell import Cell
 from stages.compare.columns import TableRow
-from stages.compare.intervals import EQUIVALENCE, student_quantile
+from stages.compare.intervals import ALPHA, student_quantile
 from stages.compare.pace import Pace
-from stages.compare.scale import FULL, differences
+from stages.compare.pooled import spread_of
+from stages.compare.scale import COMPARED, differences
 from stages.compare.side_by_side import Beside
-from stages.compare.verdicts import INCONCLUSIVE, interval_of, target
+from stages.compare.verdicts import INCONCLUSIVE, target
 from stages.core.errors import StageError
 from stages.core.layout import Layout
 from stages.documents.claims import Claim
@@ -19,7 +21,7 @@ from stages.results.cell_result import CellResult
 
 SEVERAL = 3  # the fewest seeds whose interval is worth having: of two, Student's is six times the standard error
 MOST = 30  # more are not asked for: the number lies at the edge of its margin
-NO_MARGIN = "no margin is declared for it, so that no run decides it"
+NO_MARGIN = "no margin is declared for it: no run can show that it comes again, only that it does not"
 NO_CELL = "params.yaml has no such run"
 OTHER_RECIPE = "needs a run as the document says, which params.yaml does not ask for"
 AT_THE_EDGE = f"ours lies so close to the edge of the margin that {MOST} seeds would hardly decide it"
@@ -37,7 +39,7 @@ def open_rows(beside: Beside, cells: Cells, pace: Pace, layout: Layout) -> list[
         for claim, row in zip(beside.claims, beside.claim_rows, strict=True)
         if claim.run is not None
         and not claim.metric.counted
-        and (row["scale"] != FULL or row["verdict"] == INCONCLUSIVE)
+        and (row["scale"] not in COMPARED or row["verdict"] == INCONCLUSIVE)
     ]
     return [_row(claim, beside, cells, pace, layout) for claim in undecided]
 
@@ -54,7 +56,7 @@ def _row(claim: Claim, beside: Beside, cells: Cells, pace: Pace, layout: Layout)
     if differences(beside.paper, cell):
         return {**row, "words": OTHER_RECIPE}
     made = beside.ours.get(claim.run)
-    seeds = seeds_needed(claim, made)
+    seeds = seeds_needed(claim, made, beside.ours.values())
     if seeds is None:
         return {**row, "words": AT_THE_EDGE}
     further = seeds - (len(made.cell.recipe.seeds) if made else 0)
@@ -64,28 +66,25 @@ def _row(claim: Claim, beside: Beside, cells: Cells, pace: Pace, layout: Layout)
     return {**row, "setting": setting, "command": f"dvc repro {home}{cell.stage('evaluate')}"}
 
 
-def seeds_needed(claim: Claim, made: CellResult | None) -> int | None:
+def seeds_needed(claim: Claim, made: CellResult | None, others: Iterable[CellResult] = ()) -> int | None:
     """How many seeds would give a verdict, should further ones come out as those here; None if :data:`MOST` would not.
 
-    Without a run one seed, if its test images give an interval, else :data:`SEVERAL`; so, too, where one seed was
-    inconclusive. With several, as many as make Student's half interval smaller than the way from their mean to the
-    nearer edge of the margin.
+    Without a run one seed, if its test images give an interval, else :data:`SEVERAL`; so, too, after one seed of which
+    nothing tells how far seeds differ. Else as many as make the half interval of the difference between our mean and
+    one training of theirs (:mod:`stages.compare.verdicts`) smaller than the way from our mean to the nearer edge of the
+    margin. ``others``: the document's results, whose spread is pooled with that of this one.
     """
     assert claim.margin is not None
-    if made is None or len(made.cell.recipe.seeds) == 1:
-        return 1 if made is None and claim.metric.part == "test" else SEVERAL
-    found, aim = interval_of(made, claim.metric), target(claim)
-    if found.low is None or found.high is None:
-        return None
-    outside = max(aim.low - found.mean, found.mean - aim.high, 0.0)
-    room = abs(claim.margin - outside)
-    deviation = (found.high - found.low) / 2 * math.sqrt(found.seeds) / _quantile(found.seeds)
-    enough = (n for n in range(found.seeds + 1, MOST + 1) if _quantile(n) * deviation / math.sqrt(n) < room)
-    return next(enough, None)
-
-
-def _quantile(seeds: int) -> float:
-    return student_quantile(0.5 + EQUIVALENCE / 2, seeds - 1)
+    if made is None:
+        return 1 if claim.metric.part == "test" else SEVERAL
+    spread, own = spread_of(made, claim.metric, others), len(made.cell.recipe.seeds)
+    if spread is None:
+        return SEVERAL
+    aim, mean = target(claim), made.mean(claim.metric)
+    room = abs(claim.margin - max(aim.low - mean, mean - aim.high, 0.0))
+    return next((n for n in range(own + 1, MOST + 1)
+                 if student_quantile(1 - ALPHA, spread.freedom + n - own) * spread.sd * math.sqrt(1 + 1 / n) < room),
+                None)  # fmt: skip
 
 
 def _hours(cell: Cell, seeds: int, pace: Pace) -> TableRow:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from stages.compare.columns import TableRow
 from stages.compare.contradictions import Found, found
-from stages.compare.scale import FULL
+from stages.compare.scale import COMPARED
 from stages.compare.side_by_side import Beside
 from stages.documents.paper import Paper
 from stages.results.metric import Metric
@@ -51,7 +51,7 @@ def finding_rows(beside: Beside, contradictions: Sequence[Found]) -> list[TableR
 def _replay(beside: Beside, evidence: Sequence[str]) -> str:
     """What was measured of the numbers that a finding rests on, at the document's scale."""
     rows = [row for row in beside.claim_rows if row["id"] in evidence]
-    ours = [row for row in rows if row["scale"] == FULL and isinstance(row.get("ours"), float)]
+    ours = [row for row in rows if row["scale"] in COMPARED and isinstance(row.get("ours"), float)]
     told = [f"{row['row']}, {row['column']}: {row['ours']:.4g}" for row in ours[:SHOWN]]
     return "; ".join([*told, *(["..."] if len(ours) > SHOWN else [])])
 
@@ -84,4 +84,5 @@ def parameters(beside: Beside, sizes: Sequence[TableRow]) -> dict[str, int]:
     counted = {row["network"]: row["counted"] for row in sizes if not row.get("layer")}
     counts = {run: int(str(counted[size.title]))
               for size in beside.paper.sizes if size.runs for run in beside.paper.matching(size.runs)}  # fmt: skip
-    return counts | {run: result.metrics.parameters for run, result in beside.ours.items() if beside.scale(run) == FULL}
+    ours = {run: result for run, result in beside.ours.items() if beside.scale(run) in COMPARED}
+    return counts | {run: result.metrics.parameters for run, result in ours.items()}

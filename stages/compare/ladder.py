@@ -14,7 +14,7 @@ from stages.compare.columns import TableRow
 from stages.compare.contradictions import Found
 from stages.compare.counted import counted
 from stages.compare.printed import agrees
-from stages.compare.scale import FULL, NOT_RUN
+from stages.compare.scale import COMPARED, NOT_RUN
 from stages.compare.side_by_side import Beside
 from stages.compare.verdicts import INCONCLUSIVE
 from stages.documents.claims import Claim
@@ -131,10 +131,10 @@ def _logged(claim: Claim) -> Answer | None:
 
 def _run(claim: Claim, row: TableRow) -> Answer | None:
     """What a full run says; counts need none."""
-    if row["scale"] != FULL or row["verdict"] == NOT_RUN or claim.metric.counted:
+    if row["scale"] not in COMPARED or row["verdict"] == NOT_RUN or claim.metric.counted:
         return None
     seeds = int(str(row["seeds"]))
-    words = f"{row['verdict']}, full run, {seeds} seed{'s' if seeds > 1 else ''}"
+    words = f"{row['verdict']}, {row['scale']}, {seeds} seed{'s' if seeds > 1 else ''}"
     value, low, high = (None if row.get(key) is None else float(str(row[key])) for key in ("ours", "low", "high"))
     return Answer(RUN, str(row["verdict"]), words, value, low, high, seeds)
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from stages.compare.columns import TableRow
+from stages.compare.printed import agrees
+from stages.documents.claims import Claim
 from stages.documents.exhibits import Size
+from stages.results.metric import Metric
 
 if TYPE_CHECKING:  # importing it takes more than a second, which a report need not pay
     from torch import nn
@@ -14,12 +18,15 @@ if TYPE_CHECKING:  # importing it takes more than a second, which a report need 
 EQUAL, DIFFERENT, NOT_PUBLISHED = "equal", "different", "not published"
 
 
-def size_rows(sizes: Sequence[Size]) -> list[TableRow]:
-    """A row per network, and one per layer where the document lists them; columns :data:`SIZE_COLUMNS`."""
-    return [row for size in sizes for row in _rows(size)]
+def size_rows(sizes: Sequence[Size], claims: Sequence[Claim] = ()) -> list[TableRow]:
+    """A row per network, and one per layer where the document lists them; columns :data:`SIZE_COLUMNS`.
+
+    ``claims``: what of them is about the parameters of a network's runs is what was published of its size.
+    """
+    return [row for size in sizes for row in _rows(size, claims)]
 
 
-def _rows(size: Size) -> Iterator[TableRow]:
+def _rows(size: Size, claims: Sequence[Claim]) -> Iterator[TableRow]:
     import torch
 
     from models.registry import build
@@ -27,7 +34,9 @@ def _rows(size: Size) -> Iterator[TableRow]:
     with torch.device("meta"):
         model = build(size.model, size.channels, size.classes, size.options)
     about: TableRow = {"network": size.title, "where": size.where, "statistics": size.statistics}
-    yield {**about, **_compared(size.published, count(model, statistics=size.statistics))}
+    counted = count(model, statistics=size.statistics)
+    printed = [c for c in claims if c.metric == Metric("parameters") and fnmatchcase(c.run or "", size.runs)]
+    yield {**about, **(_claimed(printed, counted) if printed else _compared(size.published, counted))}
     if size.layers:
         layers = [(type(layer).__name__, count(layer, statistics=size.statistics)) for layer in _layers(model)]
         if len(layers) != len(size.layers):
@@ -39,6 +48,13 @@ def _rows(size: Size) -> Iterator[TableRow]:
 def _compared(published: int | None, counted: int) -> TableRow:
     outcome = NOT_PUBLISHED if published is None else EQUAL if published == counted else DIFFERENT
     return {"published": published, "counted": counted, "outcome": outcome}
+
+
+def _claimed(claims: Sequence[Claim], counted: int) -> TableRow:
+    """``claims`` says that the published number stands in claims.csv, where contradictions have a rule of their own."""
+    published = ", ".join(dict.fromkeys(claim.published for claim in claims))
+    equal = all(agrees(claim, counted) for claim in claims)
+    return {"published": published, "counted": counted, "outcome": EQUAL if equal else DIFFERENT, "claims": True}
 
 
 def count(model: nn.Module, *, statistics: bool) -> int:

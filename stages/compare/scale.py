@@ -1,4 +1,4 @@
-"""Full, reduced or not run: whether a run was made at the scale of its document, and where it departs from it."""
+"""Full, our reading, reduced or not run: whether a run was made as its document says, and where it departs from it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from stages.cell import Cell
 from stages.documents.paper import Paper, flatten
 from stages.results.cell_result import CellResult
 
-FULL, REDUCED, NOT_RUN = "full run", "reduced run", "not run"
-SCALES = (FULL, REDUCED, NOT_RUN)  # from the best to the poorest
+FULL, READING, REDUCED, NOT_RUN = "full run", "our reading", "reduced run", "not run"
+SCALES = (FULL, READING, REDUCED, NOT_RUN)  # from the best to the poorest
+COMPARED = (FULL, READING)  # those that are set against published numbers
 # A cell's keys that every recipe leaves free: its name and coordinates, and what no published number depends on.
 FREE_KEYS = {
     "key", "study", "paper", "dataset", "architecture", "recipe.seeds", "split.seeds", "split.folder", "split.store"
@@ -23,7 +24,9 @@ def scale_of(paper: Paper, result: CellResult | None) -> str:
     """The scale of a run; None stands for one of which there is no result."""
     if result is None:
         return NOT_RUN
-    return REDUCED if differences(paper, result.cell, result.images) else FULL
+    if differences(paper, result.cell, result.images):
+        return REDUCED
+    return READING if paper.reading else FULL
 
 
 def poorest(scales: Iterable[str]) -> str:

@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from stages.compare.carbon import cost, grams_per_kwh
 from stages.compare.columns import CLAIM_COLUMNS, DIFFERENCE_COLUMNS, HEADLINE_COLUMNS, TableRow
-from stages.compare.scale import FULL, NOT_RUN, differences, scale_of
-from stages.compare.verdicts import EXACT, INCONCLUSIVE, Interval, interval_of, judge, target
+from stages.compare.pooled import POOLED
+from stages.compare.scale import COMPARED, NOT_RUN, differences, scale_of
+from stages.compare.verdicts import (
+    ASSUMED,
+    INCONCLUSIVE,
+    MATCH,
+    Interval,
+    interval_of,
+    judge,
+    judge_without_margin,
+    plausible,
+    target,
+)
 from stages.documents.claims import Claim
 from stages.documents.paper import Paper, cell_fields
 from stages.params import Energy
 from stages.results.cell_result import CellResult
+from stages.results.metric import Metric
+from stages.results.records import WeightScores
+from stages.results.started import Begun
 
+PLAUSIBLE = {True: "yes", False: "no", None: ""}
+ONE_SEED = {ASSUMED: "1 seed, spread assumed", POOLED: "1 seed, spread of similar runs"}
 CALIBRATION = ("nll", "brier", "ece")  # scores of a seed that no document prints
 
 
@@ -22,13 +39,16 @@ CALIBRATION = ("nll", "brier", "ece")  # scores of a seed that no document print
 class Beside:
     """A document and what this home has to set beside it.
 
-    ``ours``: its results by run. ``energy``: what their energy and CO2 are reckoned with.
+    ``ours``: its results by run. ``energy``: what their energy and CO2 are reckoned with. ``started``: what was only
+    begun, by run. ``weights``: what weights that its authors published give here.
     """
 
     paper: Paper
     claims: list[Claim]
     ours: dict[str, CellResult]
     energy: Energy
+    started: Mapping[str, Begun] = field(default_factory=dict)
+    weights: tuple[WeightScores, ...] = ()
 
     def scale(self, run: str | None) -> str:
         """Whether a run was made at the document's own scale; empty for a model that was cited only."""
@@ -40,8 +60,13 @@ class Beside:
         return [self._claim_row(claim) for claim in self.claims]
 
     def _claim_row(self, claim: Claim) -> TableRow:
-        """A difference and a verdict exist for full runs only: a reduced run says nothing about the document."""
-        found, scale, aim = self._interval(claim), self.scale(claim.run), target(claim)
+        """A difference and a verdict exist where the document's recipe was followed: a reduced run says nothing of it.
+
+        ``plausible``: whether the published number may be one more seed of ours; ``rivals``: how many other runs of the
+        document match it, too.
+        """
+        scale, aim = self.scale(claim.run), target(claim)
+        found = None if claim.run is None else self._interval(claim.run, claim.metric)
         row: TableRow = {
             **claim.model_dump(include=set(CLAIM_COLUMNS)),
             "log": claim.author_log,
@@ -57,36 +82,58 @@ class Beside:
                 "low": found.low,
                 "high": found.high,
                 "basis": found.basis,
+                "predicted_low": found.predicted_low,
+                "predicted_high": found.predicted_high,
                 "seeds": found.seeds,
             }
-        if found is not None and scale == FULL:
-            row["difference"] = found.mean - claim.value
         row["verdict"], row["reason"] = self._verdict(claim, found, scale)
+        if found is not None and scale in COMPARED:
+            row |= {
+                "difference": found.mean - claim.value,
+                "plausible": PLAUSIBLE[plausible(found, aim)],
+                "rivals": self._rivals(claim),
+            }
         return row
 
     def _verdict(self, claim: Claim, found: Interval | None, scale: str) -> tuple[str, str]:
-        """The verdict and, where it is none, why; empty for a model that was cited only."""
+        """The verdict and what it rests on, or why it is none; empty for a model that was cited only."""
         if claim.run is None:
             return "", "cited, not trained by the document"
-        if scale != FULL:
+        if scale not in COMPARED:
             return NOT_RUN, "" if scale == NOT_RUN else scale
         if found is None:
             return NOT_RUN, "not measured"
+        aim, reading = target(claim), self.paper.reading
+        single = ONE_SEED.get(found.basis, "") if found.seeds == 1 else ""
         if claim.margin is None:
-            return INCONCLUSIVE, "no margin was declared"
+            why = "; ".join(["no margin was declared", *([single] if found.basis == POOLED and single else [])])
+            return judge_without_margin(found, aim, claim.better, reading=reading), why
         if found.low is None:
             return INCONCLUSIVE, "1 seed, no interval"
-        single = found.seeds == 1 and found.basis != EXACT
-        return judge(found, target(claim), claim.margin, claim.better), "1 seed" if single else ""
+        return judge(found, aim, claim.margin, claim.better, reading=reading), single
 
-    def _interval(self, claim: Claim) -> Interval | None:
-        result = self.ours.get(claim.run or "")
-        if result is None:
+    def _rivals(self, claim: Claim) -> int | None:
+        """How many other runs of the document match the number, too; None for a count, and without a margin."""
+        if claim.metric.counted or claim.margin is None:
             return None
-        try:
-            return interval_of(result, claim.metric)
-        except KeyError:  # a label that the run's data do not have, or a split that was not tabulated
-            return None
+        others = [run for run in self.paper.runs if run != claim.run and self.scale(run) in COMPARED]
+        found = [self._interval(run, claim.metric) for run in others]
+        return sum(judge(each, target(claim), claim.margin, claim.better) == MATCH for each in found if each)
+
+    def _interval(self, run: str, metric: Metric) -> Interval | None:
+        """A metric of a run, once reckoned; None where it was not measured."""
+        if (run, metric) not in self._intervals:
+            result = self.ours.get(run)
+            try:
+                found = None if result is None else interval_of(result, metric, self.ours.values())
+            except KeyError:  # a label that the run's data do not have, or a split that was not tabulated
+                found = None
+            self._intervals[run, metric] = found
+        return self._intervals[run, metric]
+
+    @cached_property
+    def _intervals(self) -> dict[tuple[str, Metric], Interval | None]:
+        return {}
 
     def headline(self) -> list[TableRow]:
         """The document's main metric of every run, its own and ours; columns :data:`HEADLINE_COLUMNS`."""

@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stages.compare.author_weights import author_weights_rows, weights_rung
 from stages.compare.carbon import cost, grams_per_kwh
-from stages.compare.claims_in_words import OUTCOMES, statement_rows
+from stages.compare.claims_in_words import sentence_counts, statement_rows
 from stages.compare.columns import (
+    AUTHOR_WEIGHTS_COLUMNS,
     CELL_COLUMNS,
     CLAIM_COLUMNS,
     COMPARISON_COLUMNS,
     DIFFERENCE_COLUMNS,
     FINDING_COLUMNS,
+    FIRST_EPOCH_COLUMNS,
     GRID_COLUMNS,
     HEADLINE_COLUMNS,
     ITERATION_COLUMNS,
@@ -32,7 +35,9 @@ from stages.compare.columns import (
 from stages.compare.contradictions import Found
 from stages.compare.deciding import open_rows
 from stages.compare.findings import by_rule, finding_rows, parameters
+from stages.compare.first_epochs import FirstEpochs, answers, of_claims, summed_up
 from stages.compare.ladder import ladder_counts, ladder_rows
+from stages.compare.outcomes import OUTCOMES
 from stages.compare.pace import Pace
 from stages.compare.parameter_counts import size_rows
 from stages.compare.run_tables import comparison_rows, grid_rows, iteration_rows, reliability_rows, sweep_rows
@@ -50,6 +55,7 @@ from stages.documents.claims import load_claims
 from stages.documents.paper import PAPERS, Paper, load_papers
 from stages.params import Cells, Energy
 from stages.results.read import Results
+from stages.results.started import read_started
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,7 @@ class Document:
     beside: Beside
     sizes: list[TableRow]
     contradictions: list[Found]
+    first_epochs: dict[str, FirstEpochs]
     ladder: list[TableRow]
     statements: list[TableRow]
 
@@ -70,10 +77,12 @@ class Document:
 
 def judged(beside: Beside) -> Document:
     """Ask every rule of a document."""
-    sizes = size_rows(beside.paper.sizes)
-    contradictions = by_rule(beside, load_author_log(PAPERS / beside.paper.id), sizes)
-    ladder = ladder_rows(beside, contradictions, parameters(beside, sizes))
-    return Document(beside, sizes, contradictions, ladder, statement_rows(beside))
+    sizes = size_rows(beside.paper.sizes, beside.claims)
+    log = load_author_log(PAPERS / beside.paper.id)
+    contradictions, first_epochs = by_rule(beside, log, sizes), answers(beside, log)
+    more = [weights_rung(beside), of_claims(first_epochs, beside.claims)]
+    ladder = ladder_rows(beside, contradictions, parameters(beside, sizes), more)
+    return Document(beside, sizes, contradictions, first_epochs, ladder, statement_rows(beside, log))
 
 
 def document_summary(document: Document) -> dict[str, Any]:
@@ -81,13 +90,15 @@ def document_summary(document: Document) -> dict[str, Any]:
     beside = document.beside
     scales = Counter(beside.scale(run) for run in beside.paper.runs)
     verdicts = Counter(str(row["verdict"]) for row in beside.claim_rows)
-    outcomes = Counter(str(row["outcome"]) for row in document.statements)
+    sentences = (row for row in document.statements if row["whose"] == "document")
+    outcomes = Counter(str(row["outcome"]) for row in sentences)
     return {
         "title": beside.paper.title,
         "runs": {scale: scales[scale] for scale in SCALES},
         "cells": Counter(beside.scale(key) for key in beside.ours),
         "verdicts": {word: verdicts[word] for word in VERDICTS},
         "statements": {word: outcomes[word] for word in (*OUTCOMES, REDUCED)},
+        "first_epochs": summed_up(document.first_epochs),
         "seconds": sum(result.seconds() for result in beside.ours.values()),
     }
 
@@ -105,6 +116,9 @@ def write_tables(document: Document, folder: Path) -> None:
         "recipe_differences": (beside.recipe_differences(), DIFFERENCE_COLUMNS),
         "findings": (finding_rows(beside, document.contradictions), FINDING_COLUMNS),
     }
+    if beside.paper.first_epochs is not None:
+        told = [row for each in document.first_epochs.values() for row in each.rows]
+        tables["first_epochs"] = told, FIRST_EPOCH_COLUMNS
     if document.sizes:
         tables["sizes"] = document.sizes, SIZE_COLUMNS
     for comparison in beside.paper.comparisons:
@@ -115,6 +129,8 @@ def write_tables(document: Document, folder: Path) -> None:
         tables[f"grid_{slug(grid.id)}"] = grid_rows(beside, grid), GRID_COLUMNS
     for wanted in beside.paper.iterations:
         tables[f"iterations_{slug(wanted.id)}"] = iteration_rows(beside, wanted), ITERATION_COLUMNS
+    if beside.paper.author_weights:
+        tables["author_weights"] = author_weights_rows(beside), AUTHOR_WEIGHTS_COLUMNS
     for name, (rows, columns) in tables.items():
         write_csv(folder / f"{name}.csv", [{key: row.get(key) for key in columns} for row in rows], columns)
 
@@ -146,7 +162,11 @@ def summary(documents: Sequence[Document], results: Results, energy: Energy) -> 
         "runs": total,
         "cells": len(results.cells),
         "papers": papers,
-        "ladder": {each.paper.id: ladder_counts(each.ladder, each.beside.claims) for each in documents},
+        "ladder": {
+            each.paper.id: ladder_counts(each.ladder, each.beside.claims)
+            | {"sentences": sentence_counts(each.statements)}
+            for each in documents
+        },
         "stale": results.stale,
         "not_evaluated": results.unevaluated,
         "environments": [{**json.loads(text), "cells": count} for text, count in sorted(environments.items())],
@@ -175,8 +195,18 @@ def compare(results: Results, layout: Layout, cells: Cells) -> None:
 
     A :class:`StageError` names a run of a document that has no folder: it would stand nowhere.
     """
+    started = read_started(layout, cells)
     documents = [
-        judged(Beside(paper, load_claims(PAPERS / paper.id / "claims.csv", paper), results.of(paper.id), cells.energy))
+        judged(
+            Beside(
+                paper,
+                load_claims(PAPERS / paper.id / "claims.csv", paper),
+                results.of(paper.id),
+                cells.energy,
+                {key: begun for key, begun in started.items() if begun.cell.paper == paper.id},
+                results.weights_of(paper.id),
+            )
+        )
         for paper in load_papers()
     ]
     pace = Pace(results.cells)

@@ -1,16 +1,27 @@
-"""Does a measured number reproduce a published one? Equivalence by two one-sided tests.
+"""Does a measured number reproduce a published one? Equivalence by two one-sided tests of two processes.
 
 The difference that still counts as the same result, the margin, is declared beside the published number before the
-run. A number is measured with a 90 % interval: each of its ends is a one-sided test at 5 %. It is a **match** if the
-whole interval lies within the margin of the published number, **better** or **worse** if the whole interval lies
-beyond, and **inconclusive** otherwise. So a difference as large as the margin is called a match in at most 5 % of all
-cases, and one within the margin better or worse in at most 5 % (Schuirmann 1987). :mod:`benchmarks.verdicts` tries it.
+run. Both numbers are draws: ours the mean over n seeds, theirs, printed or logged, one training. Were their process
+ours, the two would differ with the standard deviation s sqrt(1 + 1/n), s from seed to seed. Around our mean lies a 90 %
+interval of that width; each of its ends is a one-sided test at 5 %. The number is a **match** if the whole interval
+lies within the margin of the published number, **better** or **worse** if the whole interval lies beyond, and
+**inconclusive** otherwise. So processes that differ by the margin are called a match in at most 5 % of all cases, and
+better or worse in at most 5 % (Schuirmann 1987). :mod:`benchmarks.verdicts` tries it. Of a document that gives no
+recipe, ours is a reading: it may match or **differ**, but is neither better nor worse.
+
+Beside the verdict stands whether their number is a **plausible** draw of our process: within the 95 % interval in which
+one more seed of ours would lie. That needs no margin, and alone is no match: a wide interval holds anything.
+
+``s`` is that of the seeds, pooled over similar runs (:mod:`stages.compare.pooled`). One seed without similar runs tells
+nothing of it; what is then assumed is that two trainings differ as much as two test sets of this size do, which for an
+accuracy means seeds sqrt(e (1 - e) / 2N) apart. The interval so has the shape of the binomial one, and the basis
+:data:`ASSUMED`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal
@@ -19,7 +30,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.compare.class_scores import by_class
-from stages.compare.intervals import ALPHA, EQUIVALENCE, over_seeds
+from stages.compare.intervals import ALPHA, EQUIVALENCE, student_quantile
+from stages.compare.pooled import Spread, spread_of
 from stages.compare.scale import NOT_RUN
 from stages.documents.claims import Claim
 from stages.results.cell_result import CellResult
@@ -27,22 +39,30 @@ from stages.results.metric import Metric
 from stages.splits.streams import numpy_stream
 
 MATCH, BETTER, WORSE, INCONCLUSIVE = "match", "better", "worse", "inconclusive"
-VERDICTS = (MATCH, BETTER, WORSE, INCONCLUSIVE, NOT_RUN)
+OURS_HIGHER, OURS_LOWER = "differs (ours higher)", "differs (ours lower)"
+VERDICTS = (MATCH, BETTER, WORSE, OURS_HIGHER, OURS_LOWER, INCONCLUSIVE, NOT_RUN)
 RESAMPLES = 1000
-SEEDS, IMAGES, RESAMPLED, EXACT = "seeds", "binomial, 1 seed", "resampled test set, 1 seed", "exact"
+ASSUMED, EXACT = "assumed", "exact"
 
 Direction = Literal["higher", "lower", "equal"]
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A number with the ends of its two one-sided tests; None where there is no way to tell. ``basis``: from what."""
+    """A number with the ends of its two one-sided tests, and the interval of one more seed; None where unknown.
+
+    ``low`` and ``high`` allow for the published number's being one draw. ``basis``: where the spread from seed to seed
+    is from, one of ``stages.compare.pooled.SEEDS``, ``POOLED``, :data:`ASSUMED` and :data:`EXACT` (a count); empty if
+    from nowhere.
+    """
 
     mean: float
     low: float | None
     high: float | None
     seeds: int
     basis: str
+    predicted_low: float | None = None
+    predicted_high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -61,8 +81,8 @@ def target(claim: Claim) -> Target:
     return Target(*claim.printed_range(), "printed")
 
 
-def judge(found: Interval, aim: Target, margin: float, better: Direction) -> str:
-    """The verdict; where a number has to be ``equal``, every mismatch is ``worse``."""
+def judge(found: Interval, aim: Target, margin: float, better: Direction, *, reading: bool = False) -> str:
+    """The verdict; where a number has to be ``equal``, every mismatch is ``worse``; a ``reading`` only differs."""
     if found.low is None or found.high is None:
         return INCONCLUSIVE
     low, high = aim.low - margin, aim.high + margin
@@ -70,44 +90,62 @@ def judge(found: Interval, aim: Target, margin: float, better: Direction) -> str
         return MATCH
     if low <= found.high and found.low <= high:
         return INCONCLUSIVE
-    above = found.low > high
+    return _apart(found.low > high, better, reading)
+
+
+def judge_without_margin(found: Interval, aim: Target, better: Direction, *, reading: bool = False) -> str:
+    """The verdict where no margin was declared: only that the numbers are not of one process can be told."""
+    if plausible(found, aim) is not False:
+        return INCONCLUSIVE
+    return _apart(found.mean > aim.high, better, reading)
+
+
+def _apart(above: bool, better: Direction, reading: bool) -> str:
+    if reading:
+        return OURS_HIGHER if above else OURS_LOWER
     return BETTER if above == (better == "higher") and better != "equal" else WORSE
 
 
-def interval_of(result: CellResult, metric: Metric) -> Interval:
-    """A claim's metric of a run. Raises KeyError for a label that the data lack or a split that is not tabulated."""
+def plausible(found: Interval, aim: Target) -> bool | None:
+    """Whether the published number may be one more seed of ours, at 5 %; None where their spread is not measured."""
+    if found.predicted_low is None or found.predicted_high is None:
+        return None
+    return found.predicted_low <= aim.high and aim.low <= found.predicted_high
+
+
+def interval_of(result: CellResult, metric: Metric, others: Iterable[CellResult] = ()) -> Interval:
+    """A claim's metric of a run, its spread pooled with that of the similar runs among ``others``.
+
+    Raises KeyError for a label that the data lack or a split that is not tabulated.
+    """
     values = result.values(metric)
-    seeds = len(result.cell.recipe.seeds)
     if metric.counted:
-        return Interval(values[0], values[0], values[0], seeds, EXACT)
-    return student(values, _step(result, metric)) if seeds > 1 else _one_seed(result, metric, values[0])
+        return Interval(values[0], values[0], values[0], len(result.cell.recipe.seeds), EXACT)
+    spread = spread_of(result, metric, others)
+    return _one_seed(result, metric, values[0]) if spread is None else drawn(values, spread)
 
 
-def student(values: Sequence[float], step: float = 0.0) -> Interval:
-    """Student's interval over the seeds; ``step`` as for :func:`stages.compare.intervals.over_seeds`."""
-    found = over_seeds(values, EQUIVALENCE, step=step)
-    return Interval(found.mean, found.low, found.high, found.seeds, SEEDS)
-
-
-def _step(result: CellResult, metric: Metric) -> float:
-    """What a single image makes of a metric; 0 for a loss, and where the training images are not tabulated."""
-    if metric.is_loss:
-        return 0.0
-    if metric.part == "test":
-        return 1 / len(next(iter(result.correct(metric.labels).values())))
-    return 1 / result.images[0] if result.images else 0.0
+def drawn(values: Sequence[float], spread: Spread) -> Interval:
+    """The mean over seeds with Student's intervals of its difference from one draw of the same process."""
+    mean, reach = float(np.mean(values)), spread.sd * math.sqrt(1 + 1 / len(values))
+    half = student_quantile(1 - ALPHA, spread.freedom) * reach
+    wide = student_quantile(1 - ALPHA / 2, spread.freedom) * reach
+    return Interval(mean, mean - half, mean + half, len(values), spread.basis, mean - wide, mean + wide)
 
 
 def binomial(right: int, images: int) -> Interval:
-    """An accuracy with the exact interval of Clopper and Pearson: over test sets, for the one seed."""
+    """An accuracy of one seed with the exact interval of Clopper and Pearson, see :data:`ASSUMED`.
+
+    Its variance, e (1 - e) / N, is that of the difference of two seeds each of which has half of it.
+    """
     from scipy.stats import binomtest
 
     ends = binomtest(right, images).proportion_ci(EQUIVALENCE, method="exact")
-    return Interval(right / images, float(ends.low), float(ends.high), 1, IMAGES)
+    return Interval(right / images, float(ends.low), float(ends.high), 1, ASSUMED)
 
 
 def _one_seed(result: CellResult, metric: Metric, value: float) -> Interval:
-    """The interval over the choice of test images; none for what was measured on training images."""
+    """The interval under :data:`ASSUMED`; none for what was measured on training images."""
     if metric.part == "train":
         return Interval(value, None, None, 1, "")
     if metric.is_loss:
@@ -116,7 +154,7 @@ def _one_seed(result: CellResult, metric: Metric, value: float) -> Interval:
         return _share(result, metric, value)
     stream = numpy_stream("resampled test set", result.cell.key, str(metric))
     low, high = resampled(result.confusion(), metric, stream)
-    return Interval(value, low, high, 1, RESAMPLED)
+    return Interval(value, low, high, 1, ASSUMED)
 
 
 def _loss(result: CellResult, metric: Metric, value: float) -> Interval:
@@ -125,7 +163,7 @@ def _loss(result: CellResult, metric: Metric, value: float) -> Interval:
         return Interval(value, None, None, 1, "")
     scale = value / scores.loss if metric.quantity == "loss_sum" else 1.0
     half = NormalDist().inv_cdf(1 - ALPHA) * scores.nll_error * scale
-    return Interval(value, value - half, value + half, 1, "test images, 1 seed")
+    return Interval(value, value - half, value + half, 1, ASSUMED)
 
 
 def _share(result: CellResult, metric: Metric, value: float) -> Interval:
@@ -135,7 +173,7 @@ def _share(result: CellResult, metric: Metric, value: float) -> Interval:
         return found
     assert found.low is not None
     assert found.high is not None
-    return Interval(value, 1 - found.high, 1 - found.low, 1, IMAGES)
+    return Interval(value, 1 - found.high, 1 - found.low, 1, ASSUMED)
 
 
 def resampled(confusion: NDArray[np.int64], metric: Metric, stream: np.random.Generator) -> tuple[float, float]:

@@ -38,6 +38,10 @@ class Layout:
         """Official files as downloaded, verified."""
         return self.home / "data" / "raw" / dataset
 
+    def raw_weights(self, key: str) -> Path:
+        """Weights that a document's authors published, as downloaded, verified."""
+        return self.raw("author_weights") / key
+
     def data(self, dataset: str) -> Path:
         """A split as arrays."""
         return self.home / "data" / dataset
@@ -71,6 +75,10 @@ class Layout:
     def explanation(self, key: str) -> Path:
         """Saliency maps of a run and their scores."""
         return self.results / "explanations" / key
+
+    def author_weights(self, key: str = "") -> Path:
+        """What evaluating weights leaves that a document's authors published; without a ``key``, the folder of all."""
+        return self.results / "author_weights" / key
 
     def composition(self, dataset: str) -> Path:
         """A split's composition table and sample sheets."""

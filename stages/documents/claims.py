@@ -67,7 +67,12 @@ class Claim(Frozen):
         return self.same_as or self.id
 
     def printed_range(self) -> tuple[float, float]:
-        """From where to where an exact value may lie to be printed so; either way where the rounding is not known."""
+        """From where to where an exact value may lie to be printed so; either way where the rounding is not known.
+
+        A count of which every digit is printed is exact.
+        """
+        if self.unit == "count" and self.precision == 1 and self.rounding is None:
+            return self.value, self.value
         below, above = {"floored": (0.0, 1.0), "rounded": (0.5, 0.5), None: (1.0, 1.0)}[self.rounding]
         return self.value - below * self.precision, self.value + above * self.precision
 

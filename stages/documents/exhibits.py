@@ -1,13 +1,13 @@
-"""What a paper.yaml may ask for: tables, figures, statements, rules of the recipe, deviations and findings."""
+"""What a paper.yaml may ask for: tables, figures, rules of the recipe, deviations and findings."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, PlainSerializer, PlainValidator, model_validator
+from pydantic import ConfigDict, Field, PlainSerializer, PlainValidator
 
 from stages.cell import Option
-from stages.cell.recipe import Frozen
+from stages.cell.recipe import Frozen, Positive
 from stages.results.metric import Metric
 
 # A metric by its name, here and in claims.csv.
@@ -47,50 +47,17 @@ class Headline(Frozen):
     own_column: str = ""
 
 
-class Statement(Frozen):
-    """A claim in words, tested on accuracies that are paired by test image, or on epochs.
+class FirstEpochsRule(Frozen):
+    """How the first epochs of our runs are set beside the authors' log, declared before any of them was.
 
-    ``text`` is the document's sentence, at ``where``; ``about`` says which part of it is meant, where it says several
-    things. Sentences of one ``family`` (default: of one place) share Holm's correction.
-    ``first`` and ``second``: a run, or a pattern of runs whose mean is meant. ``measure``:
-
-    - ``accuracy``: of first minus second, or minus ``level`` where there is no second; on the test images of
-      ``labels``, all of them by default.
-    - ``epochs``: first minus second, until ``column`` of the curves first reaches ``level``.
-    - ``trend``: the slope of the accuracy per run of ``first``, in the order of paper.yaml.
-    - ``spread``: the highest accuracy of the runs of ``first`` minus the lowest, claimed ``equal`` up to ``margin``.
-
-    ``published``: what the document's own numbers make of it.
+    ``epochs``: how many. ``margins``: by column of the log, the largest difference that still counts as the same, of
+    the logarithm of a loss or of the logit of an accuracy. ``rivals``: by run, the runs that must not pass for it; of
+    each its log is taken where there is one, else ours.
     """
 
-    id: str
-    where: str
-    family: str = ""
-    text: str
-    about: str = ""
-    measure: Literal["accuracy", "epochs", "trend", "spread"]
-    first: str
-    second: str = ""
-    claimed: Literal["greater", "smaller", "equal"]
-    margin: float | None = None
-    labels: tuple[int, ...] | None = None
-    column: str | None = None
-    level: float | None = None
-    published: float | None = None
-
-    @model_validator(mode="after")
-    def _complete(self) -> Statement:
-        if self.measure == "epochs" and (self.column is None or self.level is None):
-            raise ValueError("a statement on epochs needs column and level")
-        if (self.measure == "epochs" and not self.second) or (
-            self.measure == "accuracy" and bool(self.second) == (self.level is not None)
-        ):
-            raise ValueError("a statement needs a second run, or a level to compare accuracies with")
-        if self.measure in ("trend", "spread") and self.second:
-            raise ValueError(f"a {self.measure} is of the runs of first; it has no second")
-        if (self.measure == "spread") != (self.claimed == "equal") or (self.measure == "spread") != bool(self.margin):
-            raise ValueError("a spread, and nothing else, is claimed equal, up to a margin")
-        return self
+    epochs: Positive
+    margins: Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=1)]
+    rivals: dict[str, tuple[str, ...]]
 
 
 class Comparison(Frozen):
@@ -150,10 +117,11 @@ class Maps(Frozen):
 
 
 class Size(Frozen):
-    """How many parameters a network has: as ``published``, if so, and as built here.
+    """How many parameters a network has: as ``published``, if so and not in claims.csv, and as built here.
 
     ``statistics``: the document counts the running statistics of batch normalisations, too. ``layers``: its own rows,
-    name and count, in the order of the network's layers. ``runs``: a pattern of the document's runs with this network.
+    name and count, in the order of the network's layers. ``runs``: a pattern of the document's runs with this network;
+    the number of parameters that claims.csv has of these is what was published.
     """
 
     title: str

@@ -17,6 +17,7 @@ from stages.cell.recipe import Frozen
 from stages.core.errors import StageError
 from stages.core.files import read_yaml
 from stages.core.validation import first_mistake
+from stages.documents.author_weights import AuthorWeights
 from stages.documents.exhibits import (
     Chart,
     ChartGroup,
@@ -24,6 +25,7 @@ from stages.documents.exhibits import (
     Deviation,
     Diagram,
     Finding,
+    FirstEpochsRule,
     GridFigure,
     Headline,
     Iterations,
@@ -31,10 +33,10 @@ from stages.documents.exhibits import (
     Rule,
     Sample,
     Size,
-    Statement,
     Sweep,
     Table,
 )
+from stages.documents.statement import Statement
 from stages.results.metric import Metric
 
 PAPERS = Path(__file__).resolve().parents[2] / "papers"
@@ -48,6 +50,7 @@ class Paper(Frozen):
     ``variants``: runs of our own at the document's scale; a name may be a pattern, and its title a format of the
     fields of a cell and its options. ``own_title``: the title of any other run, a format of the
     fields of a cell and its options. ``own_charts``: drawn for every other dataset, ``{dataset}`` in the caption.
+    ``reading``: the document gives no recipe to speak of; ``recipe`` is our reading, and its runs are never full runs.
     """
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
@@ -65,9 +68,11 @@ class Paper(Frozen):
     variants: Titles = {}  # noqa: RUF012
     own_title: str = "{key}"
     recipe: tuple[Rule, ...]
+    reading: bool = False
     headline: Headline = Headline(metric=Metric("accuracy", "test"), row="{row}", column="{column}")
     tables: tuple[Table, ...]
     statements: tuple[Statement, ...] = ()
+    first_epochs: FirstEpochsRule | None = None
     comparisons: tuple[Comparison, ...] = ()
     sweeps: tuple[Sweep, ...] = ()
     grids: tuple[GridFigure, ...] = ()
@@ -80,6 +85,7 @@ class Paper(Frozen):
     own_charts: tuple[Chart, ...] = ()
     deviations: tuple[Deviation, ...] = ()
     findings: tuple[Finding, ...] = ()
+    author_weights: tuple[AuthorWeights, ...] = ()
 
     @model_validator(mode="after")
     def _known_runs(self) -> Paper:
@@ -90,6 +96,8 @@ class Paper(Frozen):
             *((f"iterations, {i.id}", run) for i in self.iterations for run in i.runs if "*" not in run),
             *((f"sweeps, {s.id}", run) for s in self.sweeps for run in s.points.values()),
             *((f"maps, {m.id}", m.run) for m in self.maps),
+            *(("first_epochs.rivals", run) for run, rivals in self._rivals.items() for run in (run, *rivals)),
+            *((f"author_weights, {w.id}", w.run) for w in self.author_weights),
         ]
         for where, run in named:
             if not self.knows(run) and not self.matching(run):
@@ -99,6 +107,10 @@ class Paper(Frozen):
             if not any(fnmatchcase(run, pattern) or run == pattern for run in known):
                 raise ValueError(f"the pattern '{pattern}' matches no run")
         return self
+
+    @property
+    def _rivals(self) -> dict[str, tuple[str, ...]]:
+        return {} if self.first_epochs is None else self.first_epochs.rivals
 
     def run_title(self, cell: Cell) -> str:
         """What a reader calls a run."""

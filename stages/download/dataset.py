@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import tarfile
 import tempfile
@@ -12,14 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from stages.core.errors import StageError
-from stages.core.files import sha256
 from stages.core.layout import Layout
 from stages.download.fetch import NotOfficial, chunks, fetch, store
 from stages.download.manifest import record
+from stages.download.mirror import is_right, mirrored, obtain, unavailable
 from stages.download.official_files import OFFICIAL_FILES, OfficialFile
 from stages.params import load_params
 
-MIRROR = "RECURNETS_MIRROR"
 BATCHES = "cifar-10-batches-py"
 # SHA-256 as in Keras, which pins it, too; the size is what the official host announces.
 ARCHIVE = OfficialFile(
@@ -66,15 +64,11 @@ def download(layout: Layout, dataset: str) -> None:
     raw = layout.raw(dataset)
     if dataset not in OFFICIAL_FILES:
         _record_folder(layout, dataset, raw)
-    elif missing := [file for file in OFFICIAL_FILES[dataset] if not _is_right(raw / file.name, file)]:
+    elif missing := [file for file in OFFICIAL_FILES[dataset] if not is_right(raw / file.name, file)]:
         fetch_missing = {"digits": _store_digits, "cifar10": _fetch_cifar10}.get(dataset, _fetch_files)
         fetch_missing(dataset, missing, raw)
     else:
         print(f"{dataset}: all files are in {raw} already, verified", flush=True)
-
-
-def _is_right(path: Path, file: OfficialFile) -> bool:
-    return path.is_file() and path.stat().st_size == file.size and sha256(path) == file.sha256
 
 
 def _record_folder(layout: Layout, dataset: str, raw: Path) -> None:
@@ -90,36 +84,11 @@ def _record_folder(layout: Layout, dataset: str, raw: Path) -> None:
     print(f"{dataset}: {record(folder, raw)} images recorded in {folder}", flush=True)
 
 
-def _mirrored(*paths: str) -> tuple[str, ...]:
-    """The URLs of a file under the mirror, one per place where it may lie; none when there is no mirror."""
-    mirror = os.environ.get(MIRROR, "")
-    if not mirror:
-        return ()
-    if "://" not in mirror:
-        if not Path(mirror).is_dir():
-            raise StageError(f"{MIRROR}={mirror} is neither a folder nor a URL; correct it or unset it.")
-        mirror = Path(mirror).resolve().as_uri()
-    return tuple(f"{mirror.rstrip('/')}/{path}" for path in paths)
-
-
-def _unavailable(file: OfficialFile, *reasons: str) -> StageError:
-    advice = (
-        f"put the official file into {MIRROR}={os.environ[MIRROR]}, or unset {MIRROR}"
-        if os.environ.get(MIRROR)
-        else f"connect to the network, or set {MIRROR} to a folder that holds it"
-    )
-    return StageError(f"{file} could not be had ({'; '.join(reasons)}): {advice}, then run the same command again.")
-
-
 def _fetch_files(dataset: str, missing: list[OfficialFile], raw: Path) -> None:
     places = published(dataset)
     for file in missing:
         checked = replace(file, md5=places.md5[file.name])
-        urls = _mirrored(f"{dataset}/{file.name}", file.name) or places.urls[file.name]
-        try:
-            fetch(checked, urls, raw / file.name)
-        except NotOfficial as error:
-            raise _unavailable(checked, str(error)) from None
+        obtain(checked, (f"{dataset}/{file.name}", file.name), places.urls[file.name], raw / file.name)
 
 
 def _fetch_cifar10(dataset: str, missing: list[OfficialFile], raw: Path) -> None:
@@ -127,11 +96,11 @@ def _fetch_cifar10(dataset: str, missing: list[OfficialFile], raw: Path) -> None
     places = published(dataset)
     batches = [replace(file, md5=places.md5[file.name]) for file in missing]
     reasons: list[str] = []
-    if _mirrored(""):
+    if mirrored(""):
         try:
             for file in batches:
                 folders = (f"{dataset}/{BATCHES}/", f"{dataset}/", f"{BATCHES}/", "")
-                fetch(file, _mirrored(*(folder + file.name for folder in folders)), raw / file.name)
+                fetch(file, mirrored(*(folder + file.name for folder in folders)), raw / file.name)
         except NotOfficial as error:
             reasons.append(str(error))
         else:
@@ -141,9 +110,9 @@ def _fetch_cifar10(dataset: str, missing: list[OfficialFile], raw: Path) -> None
     with tempfile.TemporaryDirectory(prefix=f".{raw.name}.", suffix=".part", dir=raw.parent) as scratch:
         target = Path(scratch) / archive.name
         try:
-            fetch(archive, _mirrored(f"{dataset}/{archive.name}", archive.name) or places.urls[archive.name], target)
+            fetch(archive, mirrored(f"{dataset}/{archive.name}", archive.name) or places.urls[archive.name], target)
         except NotOfficial as error:
-            raise _unavailable(archive, *reasons, str(error)) from None
+            raise unavailable(archive, *reasons, str(error)) from None
         _unpack(target, batches, raw)
 
 

@@ -2,10 +2,10 @@
 
 from stages.params.cells import Cells, load_cells
 from stages.params.machine import Energy, Ray
-from stages.params.runs import Explanation, Grid, RecurNets, Run, Study, Variation
+from stages.params.runs import AuthorWeights, Explanation, Grid, RecurNets, Run, Study, Variation
 from stages.params.whole import Params, load_params
 
 __all__ = [
-    "Cells", "Energy", "Explanation", "Grid", "Params", "Ray", "RecurNets", "Run", "Study", "Variation", "load_cells",
-    "load_params",
+    "AuthorWeights", "Cells", "Energy", "Explanation", "Grid", "Params", "Ray", "RecurNets", "Run", "Study",
+    "Variation", "load_cells", "load_params",
 ]  # fmt: skip

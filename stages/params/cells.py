@@ -18,7 +18,7 @@ from stages.core.files import read_json
 from stages.core.validation import first_mistake
 from stages.params.machine import Energy
 from stages.params.mistakes import check_known, check_name, explain
-from stages.params.runs import Explanation, RecurNets, Run, Study
+from stages.params.runs import AuthorWeights, Explanation, RecurNets, Run, Study
 
 
 class Cells(Frozen):
@@ -33,6 +33,7 @@ class Cells(Frozen):
     runs: dict[str, Run]
     studies: dict[str, Study]
     explanations: dict[str, Explanation]
+    author_weights: dict[str, AuthorWeights] = {}  # noqa: RUF012
     energy: Energy = Energy()
 
     @model_validator(mode="after")
@@ -45,7 +46,7 @@ class Cells(Frozen):
                     raise ValueError(f"{section}.{name}: {where} has a split of this name; give it another")
         for name, subset in self.subsets.items():
             check_known(f"subsets.{name}.source", subset.source or name, official, "data")
-        for section in ("data", "folders", "subsets", "runs", "studies"):
+        for section in ("data", "folders", "subsets", "runs", "studies", "author_weights"):
             for name in getattr(self, section):
                 check_name(f"{section}.{name}", name)
         for key, study in self.studies.items():
@@ -58,6 +59,8 @@ class Cells(Frozen):
             self._check_run(key, run)
         for key, explained in self.explanations.items():
             self._check_explanation(key, explained)
+        for key, published in self.author_weights.items():
+            check_known(f"author_weights.{key}.data", published.data, self.splits, "data and subsets")
         return self
 
     @property

@@ -83,6 +83,16 @@ class Study(Run):
         return Run(**shared, model=model, changes={**self.changes, **cell.changes})
 
 
+class AuthorWeights(Frozen):
+    """Which of the weights that a document's authors published are evaluated: those of this name in its paper.yaml.
+
+    ``paper``: the folder of the document. ``data``: the split of the run whose weights they are.
+    """
+
+    paper: str
+    data: str
+
+
 class Explanation(Frozen):
     """Which saliency maps are made: of the run's first seed, on the first ``images`` of its test set.
 

@@ -17,25 +17,38 @@ PRECISION_COLUMNS = (
     "device_name", "run", "epochs", "seeds", "precision", "float32_accuracy", "accuracy", "difference", "low", "high",
     "margin", "outcome", "float32_seconds", "seconds",
 )  # fmt: skip
-ERROR_COLUMNS = ("seeds", "shift", "match", "better", "worse", "inconclusive")
+ERROR_COLUMNS = (
+    "seeds", "similar", "spread", "similar_spread", "shift", "match", "better", "worse", "inconclusive", "plausible",
+)  # fmt: skip
+SENTENCE_COLUMNS = (
+    "true_range", "layout", "noisier", "seeds", "trials", "holds", "contradicted", "undecided", "seen", "not seen",
+    "by the simpler rule",
+)  # fmt: skip
+FIRST_EPOCH_COLUMNS = (
+    "runs", "epochs", "seeds", "spreads", "shift", "where", "follows", "departs", "cannot_tell", "any_departs",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class SpeedView:
-    """Rows of benchmarks.throughput and of benchmarks.precision, from every device, and of benchmarks.verdicts."""
+    """Rows of benchmarks.throughput and precision, from every device, of verdicts, sentences and first_epochs."""
 
     throughput: list[Row]
     precision: list[Row]
     errors: list[Row]
+    sentences: list[Row]
+    first_epochs: list[Row]
 
 
 def speed() -> SpeedView:
     """What was measured; a :class:`StageError` names a file that is damaged."""
     precision = sorted(RESULTS.glob("precision-*.csv"))
-    verdicts = RESULTS / "verdicts.csv"
-    throughput = sorted({*RESULTS.glob("*.csv")} - {*precision, verdicts})
+    verdicts, sentences, first_epochs = (RESULTS / f"{name}.csv" for name in ("verdicts", "sentences", "first-epochs"))
+    throughput = sorted({*RESULTS.glob("*.csv")} - {*precision, verdicts, sentences, first_epochs})
     return SpeedView(
         [row for path in throughput for row in read_rows(path, THROUGHPUT_COLUMNS)],
         [row for path in precision for row in read_rows(path, PRECISION_COLUMNS)],
         read_rows(verdicts, ERROR_COLUMNS) if verdicts.is_file() else [],
+        read_rows(sentences, SENTENCE_COLUMNS) if sentences.is_file() else [],
+        read_rows(first_epochs, FIRST_EPOCH_COLUMNS) if first_epochs.is_file() else [],
     )

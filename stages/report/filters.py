@@ -15,8 +15,11 @@ MINUS = "\N{MINUS SIGN}"
 THIN = "\N{NARROW NO-BREAK SPACE}"
 SYMBOLS = {
     "match": "\N{CHECK MARK}", "better": "\N{BLACK UP-POINTING TRIANGLE}", "worse": "\N{BLACK DOWN-POINTING TRIANGLE}",
+    "differs (ours higher)": "\N{NOT EQUAL TO}", "differs (ours lower)": "\N{NOT EQUAL TO}",
     "inconclusive": "?", "not run": "\N{WHITE CIRCLE}", "holds": "\N{CHECK MARK}", "seen": "\N{CHECK MARK}",
     "contradicted": "\N{BALLOT X}", "not seen": "\N{BALLOT X}", "undecided": "?", "reduced run": "\N{WHITE CIRCLE}",
+    "as printed": "\N{CHECK MARK}", "not as printed": "\N{BALLOT X}", "log agrees": "\N{CHECK MARK}",
+    "log contradicts": "\N{BALLOT X}", "cannot tell": "?",
 }  # fmt: skip
 
 
@@ -81,8 +84,9 @@ def probability(value: str) -> str:
 
 
 def count(value: str | int) -> str:
-    """A whole number with thin spaces between thousands."""
-    return f"{int(value):,}".replace(",", THIN) if value != "" else MISSING
+    """A whole number with thin spaces between thousands; one that was printed otherwise, such as 0.136m, as it is."""
+    digits = str(value).replace(",", "")
+    return f"{int(digits):,}".replace(",", THIN) if digits.isdecimal() else digits or MISSING
 
 
 def millions(value: str) -> str:

@@ -7,9 +7,9 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from stages.compare.claims_in_words import OUTCOMES
 from stages.compare.contradictions import RULES
 from stages.compare.ladder import UNDECIDED
+from stages.compare.outcomes import OUTCOMES
 from stages.compare.verdicts import VERDICTS
 from stages.core.files import atomic_folder, read_json, write_text
 from stages.core.layout import Layout

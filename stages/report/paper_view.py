@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stages.compare.columns import (
+    AUTHOR_WEIGHTS_COLUMNS,
     CELL_COLUMNS,
     CLAIM_COLUMNS,
     COMPARISON_COLUMNS,
     DIFFERENCE_COLUMNS,
     FINDING_COLUMNS,
+    FIRST_EPOCH_COLUMNS,
     HEADLINE_COLUMNS,
     OPEN_COLUMNS,
     SIZE_COLUMNS,
@@ -61,6 +63,7 @@ class PaperView:
     dots: dict[str, FigureView]
     statements: list[Row]
     findings: list[Row]
+    first_epochs: list[Row]
     comparisons: list[tuple[Comparison, str, list[Row]]]
     cells: list[Row]
     runs: list[RunView]
@@ -78,6 +81,7 @@ class PaperView:
     costs: list[FigureView]
     maps: list[MapsView]
     sizes: list[Row]
+    author_weights: list[Row]
 
     @property
     def figures(self) -> list[FigureView]:
@@ -118,6 +122,7 @@ def view(layout: Layout, paper: Paper, results: Results) -> PaperView:
         dots=dot_plots(paper, tabulated, {claim.id: claim.printed_range() for claim in read}),
         statements=read_rows(tables / "statements.csv", STATEMENT_COLUMNS),
         findings=read_rows(tables / "findings.csv", FINDING_COLUMNS),
+        first_epochs=read_rows(tables / "first_epochs.csv", FIRST_EPOCH_COLUMNS) if paper.first_epochs else [],
         comparisons=[(item, name, read_rows(tables / name, COMPARISON_COLUMNS)) for item, name in compared],
         cells=cells,
         runs=run_views(paper, results, layout),
@@ -135,4 +140,7 @@ def view(layout: Layout, paper: Paper, results: Results) -> PaperView:
         costs=tabled.costs(),
         maps=maps(paper, layout),
         sizes=read_rows(tables / "sizes.csv", SIZE_COLUMNS) if paper.sizes else [],
+        author_weights=(
+            read_rows(tables / "author_weights.csv", AUTHOR_WEIGHTS_COLUMNS) if paper.author_weights else []
+        ),
     )

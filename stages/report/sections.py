@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from stages.report.paper_view import PaperView
 
+APOSTROPHE = "\N{RIGHT SINGLE QUOTATION MARK}"
+
 
 @dataclass(frozen=True)
 class Section:
@@ -23,12 +25,14 @@ SECTIONS = (
     Section("statements", "What it says in words", lambda view: bool(view.statements)),
     Section("findings", "Findings"),
     Section("tables", "Its tables, laid out as there"),
+    Section("first_epochs", "First epochs beside the log", lambda view: bool(view.first_epochs)),
     Section("sizes", "Parameters", lambda view: bool(view.sizes)),
+    Section("weights", f"The authors{APOSTROPHE} own weights", lambda view: bool(view.paper.author_weights)),
     Section("analyses", "Its analyses", lambda view: bool(view.grids or view.maps)),
     Section("beyond", "Beyond the document", lambda view: bool(view.comparisons or view.sweeps or view.iterations)),
     Section("ours", "Every run that was made"),
     Section("quality", "Calibration and cost", lambda view: bool(view.cells)),
-    Section("recipe", "How these runs differ from the paper\N{RIGHT SINGLE QUOTATION MARK}s recipe"),
+    Section("recipe", f"How these runs differ from the paper{APOSTROPHE}s recipe"),
     Section("figures", "Figures"),
     Section("deviations", "Deviations"),
 )

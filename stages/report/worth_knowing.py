@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from stages.compare.ladder import COUNTED, DOCUMENT, LOG, RUN, UNDECIDED, WEIGHTS
-from stages.compare.verdicts import BETTER, WORSE
+from stages.compare.verdicts import BETTER, OURS_HIGHER, OURS_LOWER, WORSE
 from stages.core.tables import Row
 from stages.report.evidence import agrees
 from stages.report.paper_view import PaperView
 
+CONTRADICTED = (BETTER, WORSE, OURS_HIGHER, OURS_LOWER)  # by a full run, or our reading of one
 UNTRAINED = (DOCUMENT, COUNTED, LOG, WEIGHTS)  # evidence that no training here gives
 
 
@@ -70,15 +71,16 @@ def worth_knowing(views: Sequence[PaperView], summary: Mapping[str, Any]) -> Wor
             elif cell["rung"] in UNTRAINED:
                 opposed[view.paper.id] = opposed.get(view.paper.id, 0) + cell["numbers"]
     undecided = undecided_numbers(views)
+    said = (row for view in views for row in view.statements if row["whose"] == "document")
     counted = [ladder[view.paper.id]["open"] for view in views if view.paper.id in ladder]
     return Worth(
         decided=dict(decided),
         agreeing=dict(agreeing),
         open=sum(counted) if ladder else len(undecided),
-        sentences=dict(Counter(row["outcome"] for view in views for row in view.statements)),
+        sentences=dict(Counter(row["outcome"] for row in said)),
         contradictions=sum(len(view.findings) for view in views),
         opposed=opposed,
-        disagreeing=[(view, row) for view in views for row in view.claims if row["verdict"] in (BETTER, WORSE)],
+        disagreeing=[(view, row) for view in views for row in view.claims if row["verdict"] in CONTRADICTED],
         remaining=remaining(undecided),
         next=most_per_hour(undecided),
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pandas as pd
 from pydantic import ValidationError
@@ -27,20 +27,28 @@ from stages.results.cell_result import (
     TIMING_COLUMNS,
     CellResult,
 )
-from stages.results.records import Environment, Environments, Latency, Metrics, Record, Run
+from stages.results.records import Environment, Environments, Latency, Metrics, Record, Run, WeightScores
 
 
 @dataclass(frozen=True)
 class Results:
-    """The results of a home in the order of its parameters; ``stale`` and ``unevaluated`` are keys not to be shown."""
+    """The results of a home in the order of its parameters; ``stale`` and ``unevaluated`` are keys not to be shown.
+
+    ``author_weights``: what weights that the documents' authors published give here.
+    """
 
     cells: tuple[CellResult, ...]
     stale: tuple[str, ...]
     unevaluated: tuple[str, ...]
+    author_weights: tuple[WeightScores, ...] = ()
 
     def of(self, paper: str) -> dict[str, CellResult]:
         """The results of a paper, by key."""
         return {result.cell.key: result for result in self.cells if result.cell.paper == paper}
+
+    def weights_of(self, paper: str) -> tuple[WeightScores, ...]:
+        """The scores of the weights that the authors of a paper published."""
+        return tuple(scores for scores in self.author_weights if scores.cell["paper"] == paper)
 
 
 def read_results(layout: Layout, params: Cells) -> Results:
@@ -51,7 +59,7 @@ def read_results(layout: Layout, params: Cells) -> Results:
     for path in layout.trained():
         key = path.parent.name
         run = _parse(Run, path)
-        cell = _current_cell(run, params)
+        cell = _current_cell(run.cell, params)
         if cell is None or layout.training(cell) != path.parent:
             stale.append(key)
         elif not _evaluated(layout, cell):
@@ -66,14 +74,26 @@ def read_results(layout: Layout, params: Cells) -> Results:
             return len(datasets), 0, 0, runs.index(cell.key)
         return datasets.index(cell.dataset), architectures.index(cell.architecture), int(cell.options["depth"]), 0
 
-    return Results(tuple(sorted(cells, key=order)), tuple(stale), tuple(unevaluated))
+    return Results(
+        tuple(sorted(cells, key=order)), tuple(stale), tuple(unevaluated), read_author_weights(layout, params)
+    )
+
+
+def read_author_weights(layout: Layout, params: Cells) -> tuple[WeightScores, ...]:
+    """The scores of the authors' weights that the parameters ask for, where these are still those of the evaluation.
+
+    A :class:`StageError` names a damaged file.
+    """
+    paths = [layout.author_weights(key) / "scores.json" for key in params.author_weights]
+    found = [_parse(WeightScores, path) for path in paths if path.is_file()]
+    return tuple(scores for scores in found if _current_cell(scores.cell, params) is not None)
 
 
 def read_cell(layout: Layout, params: Cells, cell: Cell) -> CellResult:
     """Read one cell and nothing else; a :class:`StageError` if it is missing, stale, not evaluated or damaged."""
     folder = layout.training(cell)
     run = _parse(Run, folder / "run.json")
-    if _current_cell(run, params) != cell:
+    if _current_cell(run.cell, params) != cell:
         raise StageError(f"{folder / 'run.json'} is of a run with other parameters; run `dvc repro` to train it anew.")
     if not _evaluated(layout, cell):
         raise StageError(
@@ -85,18 +105,19 @@ def read_cell(layout: Layout, params: Cells, cell: Cell) -> CellResult:
 
 def complete_seeds(layout: Layout, params: Cells) -> set[tuple[str, int]]:
     """Keys and seeds of what :func:`read_results` reads, without reading it."""
-    cells = [cell for path in layout.trained() if (cell := _current_cell(_parse(Run, path), params)) is not None]
+    runs = (_parse(Run, path).cell for path in layout.trained())
+    cells = [cell for run in runs if (cell := _current_cell(run, params)) is not None]
     return {(cell.key, seed) for cell in cells if _evaluated(layout, cell) for seed in cell.recipe.seeds}
 
 
-def _current_cell(run: Run, params: Cells) -> Cell | None:
-    """The cell that the parameters give for the run's key, if the run was made with exactly these."""
+def _current_cell(recorded: Mapping[str, Any], params: Cells) -> Cell | None:
+    """The cell that the parameters give for the key of a recorded one, if that was made with exactly these."""
     try:
-        cell = params.cell(str(run.cell.get("key")))
+        cell = params.cell(str(recorded.get("key")))
     except StageError:
         return None
     try:
-        return cell if Cell.model_validate(run.cell) == cell else None  # a key that is new since then has its default
+        return cell if Cell.model_validate(recorded) == cell else None  # a key that is new since then has its default
     except ValidationError:
         return None
 

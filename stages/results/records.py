@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from stages.cell.recipe import Fraction, Positive
+from stages.results.metric import Metric
 
 
 class Record(BaseModel):
@@ -88,3 +89,44 @@ class Environments(Record):
     """environment.json: where every seed was trained."""
 
     seeds: dict[int, Environment]
+
+
+class Batches(Record):
+    """How many training batches a batch normalisation has ``counted``, and how many the recipe of its run gives it."""
+
+    layer: str
+    counted: Annotated[int, Field(ge=0)]
+    expected: Annotated[int, Field(ge=0)]
+
+
+class WeightScores(Record):
+    """scores.json: weights of a document's authors on our test set, evaluated as those of ``cell``.
+
+    ``id``: of their entry in paper.yaml, whose file had this ``sha256``. ``right``: how many of the test ``images``.
+    Fractions 0..1, and the mean cross-entropy in nats.
+    """
+
+    id: str
+    sha256: str
+    run: str
+    cell: dict[str, Any]
+    images: Positive
+    right: Annotated[int, Field(ge=0)]
+    loss: Annotated[float, Field(ge=0)]
+    accuracy: Fraction
+    precision_weighted: Fraction
+    recall_weighted: Fraction
+    f1_weighted: Fraction
+    precision_macro: Fraction
+    recall_macro: Fraction
+    f1_macro: Fraction
+    batches: tuple[Batches, ...]
+
+    def value(self, metric: Metric) -> float | None:
+        """A metric of the whole test set; None for any other one."""
+        if metric.part != "test" or metric.label is not None:
+            return None
+        if metric.quantity == "error":
+            return 1 - self.accuracy
+        value: float | None = getattr(self, metric.score, None)
+        return value

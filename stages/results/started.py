@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -36,8 +37,16 @@ def started_rows(layout: Layout) -> list[Row]:
     return read_rows(layout.started, STARTED_COLUMNS, remedy=_REMEDY) if layout.started.is_file() else []
 
 
-def read_started(layout: Layout, params: Cells) -> dict[str, pd.DataFrame]:
-    """By key, the recorded first epochs of today's cells: a row per seed and epoch, named as in curves.csv.
+@dataclass(frozen=True)
+class Begun:
+    """The first epochs of a cell; ``curves``: a row per seed and epoch (from 0), named as in curves.csv."""
+
+    cell: Cell
+    curves: pd.DataFrame
+
+
+def read_started(layout: Layout, params: Cells) -> dict[str, Begun]:
+    """By key, the recorded first epochs of today's cells.
 
     What was begun with other parameters is left out; nothing is recorded where the file is missing. A
     :class:`StageError` names what is damaged: each seed must have its epochs from 0 on, without a gap.
@@ -53,17 +62,19 @@ def read_started(layout: Layout, params: Cells) -> dict[str, pd.DataFrame]:
         if rows["epoch"].tolist() != list(range(len(rows))):
             raise StageError(f"{path}: the epochs of {key}, seed {seed}, are not 0, 1, 2 and so on; {_REMEDY}.")
     return {
-        str(key): rows[list(CURVE_COLUMNS)].reset_index(drop=True)
+        str(key): Begun(cell, rows[list(CURVE_COLUMNS)].reset_index(drop=True))
         for key, rows in table.groupby("key", sort=False)
-        if _is_of_today(rows, params)
+        if (cell := _cell_of_today(str(key), rows, params)) is not None
     }
 
 
-def _is_of_today(rows: pd.DataFrame, params: Cells) -> bool:
+def _cell_of_today(key: str, rows: pd.DataFrame, params: Cells) -> Cell | None:
+    """The cell that the parameters give for a key, if its rows were made with exactly these."""
     try:
-        return set(rows["cell_sha256"]) == {cell_sha256(params.cell(str(rows["key"].iloc[0])))}
-    except StageError:  # a cell that there is no longer
-        return False
+        cell = params.cell(key)
+    except StageError:
+        return None
+    return cell if set(rows["cell_sha256"]) == {cell_sha256(cell)} else None
 
 
 def started_row(

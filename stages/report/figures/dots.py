@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from stages.compare.scale import FULL
+from stages.compare.scale import COMPARED
 from stages.core.tables import Row
 from stages.documents.paper import Paper
 from stages.report.figures.curves import LEGEND
@@ -101,7 +101,7 @@ def _dot(cell: Row, rounds: Span) -> Dot | None:
     def number(column: str) -> float | None:
         return factor * float(cell[column]) if cell[column] else None
 
-    full, margin = cell["scale"] == FULL, number("margin")
+    full, margin = cell["scale"] in COMPARED, number("margin")
     low, high, ours = ((number(name) if full else None) for name in ("low", "high", "ours"))
     low_end, high_end = factor * float(cell["target_low"]), factor * float(cell["target_high"])
     top = 100.0 if cell["unit"] == "fraction" else math.inf

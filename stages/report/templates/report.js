@@ -73,8 +73,8 @@ const sortable = (table) => {
   });
 };
 
-const verdicts = ["match", "holds", "seen", "better", "worse", "contradicted", "not seen", "inconclusive", "undecided",
-  "not run", "reduced run"];
+const verdicts = ["match", "holds", "seen", "better", "worse", "contradicted", "not seen", "differs (ours higher)",
+  "differs (ours lower)", "inconclusive", "undecided", "not run", "our reading", "reduced run"];
 const filterable = (table) => {
   const rows = [...table.tBodies[0].rows];
   const counts = new Map();
