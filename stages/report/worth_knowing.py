@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from stages.compare.ladder import COUNTED, DOCUMENT, LOG, RUN, UNDECIDED, WEIGHTS
+from stages.compare.outcomes import OUTCOMES
+from stages.compare.scale import REDUCED
 from stages.compare.verdicts import BETTER, OURS_HIGHER, OURS_LOWER, WORSE
 from stages.core.tables import Row
 from stages.report.evidence import agrees
@@ -71,13 +73,13 @@ def worth_knowing(views: Sequence[PaperView], summary: Mapping[str, Any]) -> Wor
             elif cell["rung"] in UNTRAINED:
                 opposed[view.paper.id] = opposed.get(view.paper.id, 0) + cell["numbers"]
     undecided = undecided_numbers(views)
-    said = (row for view in views for row in view.statements if row["whose"] == "document")
+    said = Counter(row["outcome"] for view in views for row in view.statements if row["whose"] == "document")
     counted = [ladder[view.paper.id]["open"] for view in views if view.paper.id in ladder]
     return Worth(
         decided=dict(decided),
         agreeing=dict(agreeing),
         open=sum(counted) if ladder else len(undecided),
-        sentences=dict(Counter(row["outcome"] for row in said)),
+        sentences={word: said[word] for word in (*OUTCOMES, REDUCED)},
         contradictions=sum(len(view.findings) for view in views),
         opposed=opposed,
         disagreeing=[(view, row) for view in views for row in view.claims if row["verdict"] in CONTRADICTED],
