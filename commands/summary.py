@@ -42,7 +42,7 @@ def show(layout: Layout) -> None:
     console = Console(width=None if Console().is_terminal else 110)
     console.print(table)
     console.print(ladder(layout))
-    console.print(f"Verdicts of full runs: {verdicts(layout)}", highlight=False)
+    console.print(f"Verdicts by our own runs: {verdicts(layout)}", highlight=False)
     console.print(f"Report: {(layout.reports / 'report.html').resolve()}", soft_wrap=True, highlight=False)
 
 

@@ -244,9 +244,8 @@ def test_simulated_logs_a_margin_off_rarely_follow_and_those_of_our_process_rare
 
 def test_the_committed_simulation_keeps_what_the_report_says() -> None:
     rows = read_csv(RESULTS / "first-epochs.csv", FIRST_EPOCH_COLUMNS)
-    alike = rows[rows["spreads"] == "alike"]
-    assert (alike[alike["shift"] == 1]["follows"] < 0.06).all()
-    assert (alike[alike["shift"] == 0]["any_departs"] < 0.06).all()
+    assert (rows[rows["shift"] >= 1]["follows"] < 0.05).all()
+    assert (rows[rows["shift"] == 0]["any_departs"] < 0.05).all()
     assert rows[["follows", "departs", "cannot_tell"]].sum(axis=1).to_numpy() == pytest.approx(np.ones(len(rows)))
     assert tuple(MARGINS) == tuple(load_paper(PAPERS / "mnist-rnn").first_epochs.margins.values())  # type: ignore[union-attr]
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stages.compare.columns import TableRow
 from stages.compare.contradictions import Found
 from stages.compare.counted import LABEL_COUNTS, counted
-from stages.compare.ladder import RUNGS, Answer, ladder_counts, ladder_rows
+from stages.compare.ladder import RUNGS, Answer, ladder_counts, ladder_rows, run_answer
 from stages.compare.side_by_side import Beside
 from stages.compare.tables import judged
 from stages.core.tables import read_csv
@@ -159,6 +160,19 @@ def test_without_any_run_most_published_numbers_have_an_answer() -> None:
     assert said["document", "copied"] == 8
     assert numbers == len({one.number for one in claims if one.run is not None})
     assert numbers - still_open > 0.8 * numbers
+
+
+@pytest.mark.parametrize(
+    ("margin", "plausible", "answer"),
+    [(None, "yes", "plausible"), (None, "", "inconclusive"), (0.02, "yes", "inconclusive")],
+)
+def test_only_a_number_without_a_margin_is_answered_by_being_plausible(
+    margin: float | None, plausible: str, answer: str
+) -> None:
+    row: TableRow = {"scale": "full run", "verdict": "inconclusive", "seeds": 3, "plausible": plausible, "ours": 0.7}
+    found = run_answer(claim("a", margin=margin), row)
+    assert found is not None
+    assert (found.answer, found.decides) == (answer, answer == "plausible")
 
 
 def test_rungs_are_in_order_of_strength() -> None:

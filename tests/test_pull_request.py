@@ -72,7 +72,7 @@ def test_the_comment_shows_what_moved_between_two_commits_and_says_reduced_run(r
     assert "parameters" not in default
     assert "| elman | 0.5000 | 0.7500 | +0.2500 |" in default
     assert "Test accuracy of 1 runs: nothing moved." in full
-    assert "| mnist-rnn | **1** (+1) | 0 | 1 | **0** (-1) | 0 |" in full
+    assert "| mnist-rnn | **1** (+1) | 0 | 1 | 0 | 0 | **0** (-1) | 0 |" in full
     assert "| mnist-rnn | TII-accuracy | ? inconclusive | ✓ match |" in full
     assert "TII-loss" not in full
     assert "lstm" not in full

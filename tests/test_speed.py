@@ -25,9 +25,10 @@ def test_what_is_committed_can_be_shown() -> None:
         assert row["outcome"] == ("equivalent" if within else "not shown")
     for row in shown.errors:
         assert sum(float(row[verdict]) for verdict in ("match", "better", "worse", "inconclusive")) == pytest.approx(1)
-        if row["seeds"] != "1" and float(row["shift"]) == 1:  # of one seed the interval is too narrow, and said to be
-            assert float(row["match"]) < 0.07
-            assert float(row["better"]) < 0.07
+        # Of one seed, and where similar runs vary less, the interval is too narrow, and said to be.
+        holds = row["seeds"] != "1" and row["similar_spread"] in ("", row["spread"])
+        if abs(float(row["shift"])) == 1:
+            assert max(float(row[verdict]) for verdict in ("match", "better", "worse")) < (0.06 if holds else 0.13)
 
 
 def test_no_measurement_is_no_row_and_a_damaged_one_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -26,11 +26,12 @@ EVIDENCE = {
     LOG: "the authors' own log",
     WEIGHTS: "the authors' own weights",
     FIRST_EPOCHS: "first epochs beside the log",
-    RUN: "full run of ours",
+    RUN: "our own run",
 }
 RUNGS = tuple(EVIDENCE)
 IMPOSSIBLE, COPIED = "impossible", "copied"
 AGREES, CONTRADICTS, CANNOT_TELL = "agrees", "contradicts", "cannot tell"
+PLAUSIBLE = "plausible"
 UNDECIDED = (INCONCLUSIVE, CANNOT_TELL)
 _REFUTED = {"impossible accuracy": IMPOSSIBLE, "repeated row": COPIED}  # by the rule that found it
 
@@ -73,7 +74,7 @@ def ladder_rows(
     for claim, row in zip(beside.claims, beside.claim_rows, strict=True):
         if claim.run is not None:
             further = [rung[claim.id] for rung in more if claim.id in rung]
-            own = [refuted.get(claim.id), _counted(beside, claim, parameters), _logged(claim), _run(claim, row)]
+            own = [refuted.get(claim.id), _counted(beside, claim, parameters), _logged(claim), run_answer(claim, row)]
             found = [answer for answer in (*own, *further) if answer is not None]
             answers[claim.id] = sorted(found, key=lambda answer: RUNGS.index(answer.rung))
     deciding = _deciding(beside.claims, answers)
@@ -129,14 +130,20 @@ def _logged(claim: Claim) -> Answer | None:
     return Answer(LOG, AGREES if right else CONTRADICTS, words, claim.author_log)
 
 
-def _run(claim: Claim, row: TableRow) -> Answer | None:
-    """What a full run says; counts need none."""
+def run_answer(claim: Claim, row: TableRow) -> Answer | None:
+    """What our own run says, by its ``row`` of the claims' table; counts need none.
+
+    A number without a margin, a loss, is no match however close. It is :data:`PLAUSIBLE` if it could be one more seed
+    of ours.
+    """
     if row["scale"] not in COMPARED or row["verdict"] == NOT_RUN or claim.metric.counted:
         return None
-    seeds = int(str(row["seeds"]))
-    words = f"{row['verdict']}, {row['scale']}, {seeds} seed{'s' if seeds > 1 else ''}"
+    verdict, seeds = str(row["verdict"]), int(str(row["seeds"]))
+    if claim.margin is None and verdict == INCONCLUSIVE and row.get("plausible") == "yes":
+        verdict = PLAUSIBLE
+    words = f"{verdict}, {row['scale']}, {seeds} seed{'s' if seeds > 1 else ''}"
     value, low, high = (None if row.get(key) is None else float(str(row[key])) for key in ("ours", "low", "high"))
-    return Answer(RUN, str(row["verdict"]), words, value, low, high, seeds)
+    return Answer(RUN, verdict, words, value, low, high, seeds)
 
 
 def ladder_counts(rows: Sequence[TableRow], claims: Sequence[Claim]) -> dict[str, object]:
