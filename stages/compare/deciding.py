@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from stages.cell import Cell
 from stages.compare.columns import TableRow
 from stages.compare.intervals import ALPHA, student_quantile
+from stages.compare.ladder import run_answer
 from stages.compare.pace import Pace
 from stages.compare.pooled import spread_of
-from stages.compare.scale import COMPARED, differences
+from stages.compare.scale import differences
 from stages.compare.side_by_side import Beside
-from stages.compare.verdicts import INCONCLUSIVE, target
+from stages.compare.verdicts import target
 from stages.core.errors import StageError
 from stages.core.layout import Layout
 from stages.documents.claims import Claim
@@ -21,7 +22,6 @@ from stages.results.cell_result import CellResult
 
 SEVERAL = 3  # the fewest seeds whose interval is worth having: of two, Student's is six times the standard error
 MOST = 30  # more are not asked for: the number lies at the edge of its margin
-NO_MARGIN = "no margin is declared for it: no run can show that it comes again, only that it does not"
 NO_CELL = "params.yaml has no such run"
 OTHER_RECIPE = "needs a run as the document says, which params.yaml does not ask for"
 AT_THE_EDGE = f"ours lies so close to the edge of the margin that {MOST} seeds would hardly decide it"
@@ -39,7 +39,7 @@ def open_rows(beside: Beside, cells: Cells, pace: Pace, layout: Layout) -> list[
         for claim, row in zip(beside.claims, beside.claim_rows, strict=True)
         if claim.run is not None
         and not claim.metric.counted
-        and (row["scale"] not in COMPARED or row["verdict"] == INCONCLUSIVE)
+        and ((answer := run_answer(claim, row)) is None or not answer.decides)
     ]
     return [_row(claim, beside, cells, pace, layout) for claim in undecided]
 
@@ -47,8 +47,6 @@ def open_rows(beside: Beside, cells: Cells, pace: Pace, layout: Layout) -> list[
 def _row(claim: Claim, beside: Beside, cells: Cells, pace: Pace, layout: Layout) -> TableRow:
     assert claim.run is not None
     row: TableRow = {"id": claim.id, "run": claim.run}
-    if claim.margin is None:
-        return {**row, "words": NO_MARGIN}
     try:
         cell = cells.cell(claim.run)
     except StageError:
@@ -69,14 +67,15 @@ def _row(claim: Claim, beside: Beside, cells: Cells, pace: Pace, layout: Layout)
 def seeds_needed(claim: Claim, made: CellResult | None, others: Iterable[CellResult] = ()) -> int | None:
     """How many seeds would give a verdict, should further ones come out as those here; None if :data:`MOST` would not.
 
-    Without a run one seed, if its test images give an interval, else :data:`SEVERAL`; so, too, after one seed of which
-    nothing tells how far seeds differ. Else as many as make the half interval of the difference between our mean and
-    one training of theirs (:mod:`stages.compare.verdicts`) smaller than the way from our mean to the nearer edge of the
-    margin. ``others``: the document's results, whose spread is pooled with that of this one.
+    Without a run one seed, if its test images give an interval, else :data:`SEVERAL`; so, too, without a margin, and
+    after one seed of which nothing tells how far seeds differ. Else as many as make the half interval of the difference
+    between our mean and one training of theirs (:mod:`stages.compare.verdicts`) smaller than the way from our mean to
+    the nearer edge of the margin. ``others``: the document's results, whose spread is pooled with that of this one.
     """
-    assert claim.margin is not None
-    if made is None:
-        return 1 if claim.metric.part == "test" else SEVERAL
+    if made is None and claim.margin is not None and claim.metric.part == "test":
+        return 1
+    if made is None or claim.margin is None:
+        return SEVERAL
     spread, own = spread_of(made, claim.metric, others), len(made.cell.recipe.seeds)
     if spread is None:
         return SEVERAL

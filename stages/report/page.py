@@ -8,7 +8,7 @@ import jinja2
 from markupsafe import Markup
 
 from stages.compare.contradictions import RULES
-from stages.compare.ladder import UNDECIDED
+from stages.compare.ladder import PLAUSIBLE, UNDECIDED
 from stages.compare.outcomes import OUTCOMES
 from stages.compare.verdicts import VERDICTS
 from stages.core.files import atomic_folder, read_json, write_text
@@ -36,7 +36,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters |= {each.__name__: each for each in FILTERS}
-    made.tests |= {"agreeing": agrees, "undecided": UNDECIDED.__contains__}
+    made.tests |= {"agreeing": agrees, "undecided": UNDECIDED.__contains__, "plausible": PLAUSIBLE.__eq__}
     return made
 
 

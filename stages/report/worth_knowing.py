@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stages.compare.ladder import COUNTED, DOCUMENT, LOG, RUN, UNDECIDED, WEIGHTS
+from stages.compare.ladder import COUNTED, DOCUMENT, LOG, PLAUSIBLE, RUN, UNDECIDED, WEIGHTS
 from stages.compare.outcomes import OUTCOMES
 from stages.compare.scale import REDUCED
 from stages.compare.verdicts import BETTER, OURS_HIGHER, OURS_LOWER, WORSE
@@ -38,7 +38,8 @@ class Remaining:
 class Worth:
     """Counts for the templates.
 
-    ``decided``: numbers by rung; ``opposed``: numbers that evidence without training contradicts, by document;
+    ``decided``: numbers by rung; ``agreeing``, ``plausible``: those of them that are so; ``opposed``: numbers that
+    evidence without training contradicts, by document;
     ``disagreeing``: documents with rows of claims.csv that a full run contradicts; ``remaining``: all open numbers;
     ``sentences`` by their outcome on full runs; ``contradictions``: findings of all documents;
     ``next``: the row of open.csv, with the numbers it decides, that decides most per hour.
@@ -46,6 +47,7 @@ class Worth:
 
     decided: dict[str, int]
     agreeing: dict[str, int]
+    plausible: dict[str, int]
     open: int
     sentences: dict[str, int]
     contradictions: int
@@ -63,13 +65,15 @@ class Worth:
 def worth_knowing(views: Sequence[PaperView], summary: Mapping[str, Any]) -> Worth:
     """Count; where there is no ladder, only full runs decide."""
     ladder = summary.get("ladder", {})
-    decided, agreeing = Counter[str](), Counter[str]()
+    decided, agreeing, plausible = Counter[str](), Counter[str](), Counter[str]()
     opposed: dict[str, int] = {}
     for view in views:
         for cell in answers(view, ladder):
             decided[cell["rung"]] += cell["numbers"]
             if agrees(cell["answer"]):
                 agreeing[cell["rung"]] += cell["numbers"]
+            elif cell["answer"] == PLAUSIBLE:
+                plausible[cell["rung"]] += cell["numbers"]
             elif cell["rung"] in UNTRAINED:
                 opposed[view.paper.id] = opposed.get(view.paper.id, 0) + cell["numbers"]
     undecided = undecided_numbers(views)
@@ -78,6 +82,7 @@ def worth_knowing(views: Sequence[PaperView], summary: Mapping[str, Any]) -> Wor
     return Worth(
         decided=dict(decided),
         agreeing=dict(agreeing),
+        plausible=dict(plausible),
         open=sum(counted) if ladder else len(undecided),
         sentences={word: said[word] for word in (*OUTCOMES, REDUCED)},
         contradictions=sum(len(view.findings) for view in views),
