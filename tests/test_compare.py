@@ -41,7 +41,7 @@ def compare(tmp_path: Path) -> Callable[[Params], Callable[[str], Rows]]:
         layout = Layout(tmp_path)
         write_cells(tmp_path, params, [])  # what `check` would write
         cells = load_cells(layout.cells)
-        write_comparison(read_results(layout, cells), layout, cells.energy)
+        write_comparison(read_results(layout, cells), layout, cells)
 
         def read(name: str, paper: str = "recurnets") -> Rows:
             with (layout.reports / "tables" / paper / f"{name}.csv").open(newline="") as stream:

@@ -54,7 +54,7 @@ def test_comparing_writes_a_row_for_every_cell_with_its_scale(tmp_path: Path) ->
     params = load_params(REPOSITORY / "full" / "params.yaml")
     keys = ["mnist-recurnet1-4", "mnist-recurnet2-8", *params.runs, *params.studies["sensitivity"].runs("sensitivity")]
     write_cells(tmp_path, params, keys)
-    compare(read_results(Layout(tmp_path), params), Layout(tmp_path), params.energy)
+    compare(read_results(Layout(tmp_path), params), Layout(tmp_path), params)
     rows = scored(tmp_path)
     assert set(rows) == set(keys)
     assert {key: row["paper"] for key, row in rows.items()} == {key: params.cell(key).paper for key in keys}
