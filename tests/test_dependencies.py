@@ -43,7 +43,11 @@ EXCUSED = (
     ),
     Excused(("stages.cell", "stages.cell.*"), "results of another cell than today's are not read", TABLES),
     Excused(("stages.splits.*",), "the names of the two parts are all that is used", ("download*",)),
-    Excused(("stages.splits.streams",), "comparing draws from it; the report uses its words and columns", ("report",)),
+    Excused(
+        ("stages.splits.streams", "stages.splits.facts"),
+        "comparing draws from it and counts by it; the report uses its words and columns",
+        ("report",),
+    ),
     Excused(("stages.train.*",), "prints, checkpoints, and where it runs; stages.learning trains", ("train*",)),
     Excused((REGISTRY,), "finds the class of a name", ("train*", "evaluate*")),
     Excused(

@@ -48,3 +48,7 @@ AUTHOR_WEIGHTS_COLUMNS = (
     "log_digits", "equals_log", "printed_so", "departs", "answer", "norms", "norms_as_expected", "batches",
 )  # fmt: skip
 SIZE_COLUMNS = ("network", "layer", "kind", "where", "published", "counted", "statistics", "outcome")
+OPEN_COLUMNS = (
+    "id", "run", "seeds", "further", "epochs", "hours", "hours_low", "hours_high", "basis", "setting", "command",
+    "words",
+)  # fmt: skip

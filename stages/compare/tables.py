@@ -24,6 +24,7 @@ from stages.compare.columns import (
     HEADLINE_COLUMNS,
     ITERATION_COLUMNS,
     LADDER_COLUMNS,
+    OPEN_COLUMNS,
     RUN_RELIABILITY_COLUMNS,
     SIZE_COLUMNS,
     STATEMENT_COLUMNS,
@@ -32,10 +33,12 @@ from stages.compare.columns import (
     TableRow,
 )
 from stages.compare.contradictions import Found
+from stages.compare.deciding import open_rows
 from stages.compare.findings import by_rule, finding_rows, parameters
 from stages.compare.first_epochs import FirstEpochs, answers, of_claims, summed_up
 from stages.compare.ladder import ladder_counts, ladder_rows
 from stages.compare.outcomes import OUTCOMES
+from stages.compare.pace import Pace
 from stages.compare.parameter_counts import size_rows
 from stages.compare.run_tables import comparison_rows, grid_rows, iteration_rows, reliability_rows, sweep_rows
 from stages.compare.scale import REDUCED, SCALES
@@ -206,6 +209,7 @@ def compare(results: Results, layout: Layout, cells: Cells) -> None:
         )
         for paper in load_papers()
     ]
+    pace = Pace(results.cells)
     for cell in (result.cell for result in results.cells):
         if cell.paper not in {document.paper.id for document in documents}:
             missing = PAPERS / cell.paper / "paper.yaml"
@@ -216,6 +220,8 @@ def compare(results: Results, layout: Layout, cells: Cells) -> None:
         for document in documents:
             (folder / document.paper.id).mkdir()
             write_tables(document, folder / document.paper.id)
+            undecided = open_rows(document.beside, cells, pace, layout)
+            write_csv(folder / document.paper.id / "open.csv", undecided, OPEN_COLUMNS)
         write_csv(folder / "verdicts.csv", verdict_rows(documents), VERDICT_COLUMNS)
     write_json(layout.reports / "summary.json", summary(documents, results, cells.energy))
     write_scores(

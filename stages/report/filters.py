@@ -118,6 +118,12 @@ def elapsed(seconds: float | str) -> str:
     return f"{number:.1f}{THIN}s"
 
 
+def hours(number: str) -> str:
+    """So many hours, about: to two digits, below one hour in minutes."""
+    value, unit = (float(number), "h") if float(number) >= 1 else (60 * float(number), "min")
+    return f"{float(f'{value:.2g}'):,.10g}{THIN}{unit}".replace(",", THIN)
+
+
 def energy(watt_hours: float | str) -> str:
     """Watt-hours in the unit that suits them."""
     number = float(watt_hours)
@@ -141,5 +147,5 @@ def inline(svg: str) -> Markup:
 
 FILTERS: tuple[Callable[..., object], ...] = (
     fraction, measured, difference, signed, points, percent, epochs, probability, count, millions, digits, rate, share,
-    milliseconds, elapsed, energy, symbol, inline, slug,
+    milliseconds, elapsed, hours, energy, symbol, inline, slug,
 )  # fmt: skip

@@ -2,53 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
 
-from stages.compare.columns import (
-    AUTHOR_WEIGHTS_COLUMNS,
-    CELL_COLUMNS,
-    CLAIM_COLUMNS,
-    COMPARISON_COLUMNS,
-    DIFFERENCE_COLUMNS,
-    FINDING_COLUMNS,
-    FIRST_EPOCH_COLUMNS,
-    HEADLINE_COLUMNS,
-    SIZE_COLUMNS,
-    STATEMENT_COLUMNS,
-)
 from stages.compare.contradictions import RULES
+from stages.compare.ladder import PLAUSIBLE, UNDECIDED
 from stages.compare.outcomes import OUTCOMES
 from stages.compare.verdicts import VERDICTS
 from stages.core.files import atomic_folder, read_json, write_text
 from stages.core.layout import Layout
-from stages.core.tables import Row, read_rows
-from stages.core.text import slug
-from stages.documents.author_log import load_author_cost, load_author_log
-from stages.documents.exhibits import ChartGroup, Comparison
-from stages.documents.paper import PAPERS, Paper, load_papers
+from stages.documents.paper import Paper, load_papers
 from stages.params import Cells
 from stages.report.benchmark_tables import speed
-from stages.report.figures.figure import FigureView, draw_all
-from stages.report.figures.of_document import Drawer
-from stages.report.figures.of_tables import Tabled
+from stages.report.evidence import RUNGS, agrees
+from stages.report.figures.figure import draw_all
 from stages.report.filters import FILTERS
+from stages.report.paper_view import view
 from stages.report.revision import revision
-from stages.report.views import (
-    MapsView,
-    PublishedTable,
-    RunView,
-    SampleView,
-    maps,
-    matrix,
-    published_tables,
-    run_views,
-    samples,
-)
-from stages.results.read import Results, read_results
+from stages.report.sections import SECTIONS
+from stages.report.worth_knowing import worth_knowing
+from stages.results.read import read_results
 
 
 def environment() -> jinja2.Environment:
@@ -61,115 +36,44 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters |= {each.__name__: each for each in FILTERS}
+    made.tests |= {"agreeing": agrees, "undecided": UNDECIDED.__contains__, "plausible": PLAUSIBLE.__eq__}
     return made
 
 
-@dataclass(frozen=True)
-class PaperView:
-    """One document's section: its figures, and its tables as they stand on disk, rounded only by the templates."""
-
-    paper: Paper
-    headline: dict[str, dict[str, Row]]
-    columns: list[str]
-    claims: list[Row]
-    tables: list[PublishedTable]
-    statements: list[Row]
-    findings: list[Row]
-    first_epochs: list[Row]
-    comparisons: list[tuple[Comparison, str, list[Row]]]
-    cells: list[Row]
-    runs: list[RunView]
-    differences: list[Row]
-    cost: tuple[int, float] | None
-    samples: list[SampleView]
-    diagrams: list[FigureView]
-    charts: list[tuple[ChartGroup, list[FigureView]]]
-    own: list[FigureView]
-    sweeps: list[FigureView]
-    grids: list[FigureView]
-    iterations: list[FigureView]
-    trade_offs: list[FigureView]
-    reliability: list[FigureView]
-    costs: list[FigureView]
-    maps: list[MapsView]
-    sizes: list[Row]
-    author_weights: list[Row]
-
-    @property
-    def figures(self) -> list[FigureView]:
-        """All figures that are drawn."""
-        charts = [figure for _, group in self.charts for figure in group]
-        extra = [*self.sweeps, *self.grids, *self.iterations, *self.trade_offs, *self.reliability, *self.costs]
-        return [*self.diagrams, *charts, *self.own, *extra]
-
-    def title_of(self, split: str) -> str:
-        """A split's name as the document writes it."""
-        return self.paper.datasets.get(split, split.capitalize())
-
-
-def view(layout: Layout, paper: Paper, results: Results) -> PaperView:
-    """Read a document's tables back, and draw its figures."""
-    folder, tables = PAPERS / paper.id, layout.reports / "tables" / paper.id
-    drawer, tabled = Drawer(paper, results.of(paper.id), load_author_log(folder)), Tabled(paper, tables)
-    headline = matrix(read_rows(tables / "headline.csv", HEADLINE_COLUMNS))
-    cells = read_rows(tables / "cells.csv", CELL_COLUMNS)
-    claims = read_rows(tables / "claims.csv", CLAIM_COLUMNS)
-    compared = [(item, f"comparison_{slug(item.id)}.csv") for item in paper.comparisons]
-    return PaperView(
-        paper=paper,
-        headline=headline,
-        columns=list(dict.fromkeys(column for row in headline.values() for column in row)),
-        claims=claims,
-        tables=published_tables(paper, claims),
-        statements=read_rows(tables / "statements.csv", STATEMENT_COLUMNS),
-        findings=read_rows(tables / "findings.csv", FINDING_COLUMNS),
-        first_epochs=read_rows(tables / "first_epochs.csv", FIRST_EPOCH_COLUMNS) if paper.first_epochs else [],
-        comparisons=[(item, name, read_rows(tables / name, COMPARISON_COLUMNS)) for item, name in compared],
-        cells=cells,
-        runs=run_views(paper, results, layout),
-        differences=read_rows(tables / "recipe_differences.csv", DIFFERENCE_COLUMNS),
-        cost=load_author_cost(folder),
-        samples=samples(paper, layout, dict.fromkeys(row["dataset"] for row in cells)),
-        diagrams=drawer.diagrams(),
-        charts=list(zip(paper.charts, drawer.charts(), strict=True)),
-        own=drawer.own_charts(),
-        sweeps=tabled.sweeps(),
-        grids=tabled.grids(),
-        iterations=tabled.iterations(),
-        trade_offs=tabled.trade_offs(),
-        reliability=tabled.reliability(),
-        costs=tabled.costs(),
-        maps=maps(paper, layout),
-        sizes=read_rows(tables / "sizes.csv", SIZE_COLUMNS) if paper.sizes else [],
-        author_weights=(
-            read_rows(tables / "author_weights.csv", AUTHOR_WEIGHTS_COLUMNS) if paper.author_weights else []
-        ),
-    )
+def in_order(papers: list[Paper], cells: Cells) -> list[Paper]:
+    """The documents in the order in which params.yaml trains their runs: the grid's first, those without a run last."""
+    listed = list(dict.fromkeys(["recurnets", *(run.paper for run in cells.named.values())]))
+    return sorted(papers, key=lambda paper: listed.index(paper.id) if paper.id in listed else len(listed))
 
 
 def render(layout: Layout, cells: Cells) -> None:
     """Write HOME/reports/figures/*.svg and *.pdf, and HOME/reports/report.html, from tables, results and papers."""
     results = read_results(layout, cells)
-    views = [view(layout, paper, results) for paper in load_papers()]
-    drawings = draw_all(figure for paper in views for figure in paper.figures)
+    views = [view(layout, paper, results) for paper in in_order(load_papers(), cells)]
+    drawings, script = draw_all((figure for paper in views for figure in paper.figures), library)
     with atomic_folder(layout.reports / "figures") as folder:
         for name, drawing in drawings.items():
             (folder / f"{name}.svg").write_text(drawing.svg, encoding="utf-8", newline="\n")
             (folder / f"{name}.pdf").write_bytes(drawing.pdf)
+    summary = read_json(layout.reports / "summary.json")
     page = (
         environment()
         .get_template("report.html.j2")
         .render(
             papers=views,
             drawings=drawings,
-            summary=read_json(layout.reports / "summary.json"),
+            summary=summary,
+            ladder=summary.get("ladder", {}),
+            rungs=RUNGS,
+            sections=SECTIONS,
+            worth=worth_knowing(views, summary),
             home=layout.home.name or ".",
             prefix=f"{layout.home.name}/" if layout.home.name else "",
             revision=revision(),
             verdicts=VERDICTS,
             outcomes=OUTCOMES,
             rules=RULES,
-            library=Markup(library()),
+            library=Markup(script),
             speed=speed(),
         )
     )

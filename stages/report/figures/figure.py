@@ -38,13 +38,17 @@ def figure_name(paper: Paper, name: str) -> str:
     return f"{slug(paper.id)}_figure_{slug(name)}"
 
 
-def draw_all(figures: Iterable[FigureView]) -> dict[str, Drawing]:
-    """Every figure's drawing by its name, on all processors; figures that share a drawing have it made once."""
+def draw_all(figures: Iterable[FigureView], beside: Callable[[], str]) -> tuple[dict[str, Drawing], str]:
+    """Every figure's drawing by its name, on all processors; figures that share a drawing have it made once.
+
+    Also what ``beside`` gives, which is asked at the same time.
+    """
     wanted = {figure.name: figure.draw for figure in figures}
     plans = {id(draw): draw for draw in wanted.values()}
     with ProcessPoolExecutor(os.cpu_count()) as pool:
+        text = pool.submit(beside)
         made = dict(zip(plans, pool.map(_call, plans.values(), chunksize=4), strict=True))
-    return {name: made[id(draw)] for name, draw in wanted.items()}
+        return {name: made[id(draw)] for name, draw in wanted.items()}, text.result()
 
 
 def _call(draw: Callable[[], Drawing]) -> Drawing:
