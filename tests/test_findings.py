@@ -96,6 +96,32 @@ def test_a_repetition_that_may_be_chance_is_not_found(second: list[Claim]) -> No
     assert find([*FIRST, *second]) == []
 
 
+def four_times(*values: float) -> list[str]:
+    """Rows of one number in all four metrics."""
+    return [" ".join([f"{value:.2f}"] * 4) for value in values]
+
+
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize(("gap", "stands_out"), [(0.03, False), (0.04, False), (0.05, True)])
+def test_a_row_stands_out_beyond_the_spread_of_its_block_and_what_was_not_printed(
+    side: int, gap: float, stands_out: bool
+) -> None:
+    """Neighbours 0.02 apart, and half a unit of 0.01 that may be missing at each of four ends: from 0.04 on."""
+    nearest = 0.50 + side * gap
+    rows = four_times(0.50, nearest, nearest + side * 0.01, nearest + side * 0.02)
+    findings = find([*block("1", "X", *four_times(0.50)), *block("2", "X", *rows)])
+    assert rules(findings) == (["repeated row"] if stands_out else [])
+
+
+def test_a_row_stands_out_in_every_metric_and_repeats_three() -> None:
+    first, second = block("1", "X", FIRST_ROW), block("2", "X", FIRST_ROW, *OTHERS)
+    for kept, rule in ((2, []), (3, ["repeated row"])):
+        metrics = set(list(METRICS.values())[:kept])
+        assert rules(find([*(c for c in first if str(c.metric).removeprefix("test_") in metrics), *second])) == rule
+    near = block("2", "X", FIRST_ROW, *(" ".join([*row.split()[:2], "0.83", row.split()[3]]) for row in OTHERS))
+    assert find([*first, *near]) == []
+
+
 def test_rows_alike_within_a_block_or_between_blocks_alike_are_not_found() -> None:
     alike = ["0.93 0.94 0.94 0.94"] * 2 + ["0.93 0.93 0.94 0.93", "0.93 0.93 0.93 0.93"]
     assert find([*block("1", "X", *alike), *block("1", "Y", *alike), *block("2", "X", *alike)]) == []
