@@ -4,7 +4,7 @@ JOBS ?= 1
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: reproduce test lint check benchmark environment lock help
+.PHONY: reproduce test lint check benchmark mutants environment lock help
 
 # The first target is what plain `make` makes. `make help` prints what stands behind every ##.
 reproduce: environment ## the default pipeline, then a summary and where the report lies; JOBS=4: four stages side by side
@@ -29,6 +29,11 @@ check: environment ## is dvc.lock current, and does running the pipeline again, 
 
 benchmark: environment ## training speed beside a naive loop and the processor's limit, with one and with two threads
 	python -m benchmarks.throughput --device cpu --threads 1 2
+
+# mutmut comes with an extra of its own, so that nothing else installs it; docs/mutants.md has the last figures.
+mutants: environment ## do the tests notice a wrong program? hours; MODULE=stages/learning/metrics.py: minutes, that one
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --requirement pyproject.toml --extra mutants
+	python -m benchmarks.mutants --jobs $(JOBS) $(MODULE)
 
 # Also tells git how to merge what is made by running stages (.gitattributes), if this is a clone.
 environment: .venv/complete ## .venv with all that the targets need; PYTHON=python3.12: from that interpreter
@@ -56,7 +61,7 @@ TORCH_CPU_SHA256 := 6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264
 
 lock: environment ## resolve requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-annotate --no-emit-index-url \
-		--custom-compile-command "make lock" --extra test --extra ray pyproject.toml --output-file requirements.lock
+		--custom-compile-command "make lock" --extra test --extra ray --extra mutants pyproject.toml --output-file requirements.lock
 	awk '{ print } /^torch==/ { print "    --hash=sha256:$(TORCH_CPU_SHA256) \\" }' requirements.lock > requirements.lock.new
 	mv requirements.lock.new requirements.lock
 

@@ -82,6 +82,11 @@ def test_two_halves_are_unbiased_and_one_batch_is_not(batch: tuple[Tensor, Tenso
     assert same_batch_penalty(logits, labels).item() > sum(pairs) / len(pairs)
 
 
+def test_two_samples_are_two_halves(batch: tuple[Tensor, Tensor]) -> None:
+    logits, labels = (each[:2] for each in batch)
+    assert split_half_penalty(logits, labels) == scale_gradients(logits, labels).prod() != 0
+
+
 def test_one_sample_has_no_second_half() -> None:
     logits = torch.randn(1, 3, requires_grad=True)
     penalty = split_half_penalty(logits, torch.tensor([1]))

@@ -98,6 +98,10 @@ def test_the_flat_recnet_reads_the_same_vector_at_every_step() -> None:
     for _ in range(4):
         h = torch.tanh(vector @ w_ih.T + b_ih + h @ w_hh.T + b_hh)
     torch.testing.assert_close(model(images), h @ model.head.weight.T + model.head.bias, rtol=0, atol=1e-12)
+    start, *_, last = model.states(images, 4)
+    assert torch.equal(start, torch.zeros(3, 6, dtype=torch.float64))
+    torch.testing.assert_close(last, h, rtol=0, atol=1e-12)
+    assert len(list(model.states(images, 1))) == 2
 
 
 @pytest.mark.parametrize(
@@ -113,6 +117,6 @@ def test_impossible_options_are_refused(architecture: str, options: dict[str, ob
         make(architecture, **options)
 
 
-@pytest.mark.parametrize("side", [8, 9, 20, 28])
+@pytest.mark.parametrize("side", range(8, 30))
 def test_mnist_cnn_fits_images_of_any_side(side: int) -> None:
     assert make("mnist_cnn", 1, side=side)(torch.zeros(2, 1, side, side)).shape == (2, 10)

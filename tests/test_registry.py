@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models import registry
 from models.layers.iterated import Iterated, trace
 from models.registry import build, models
 from stages.evaluate.size import macs
@@ -59,6 +60,14 @@ EXPECTED = {
     "rnn": Expected(274_442, {"hidden": 16}),
     "tsn": Expected(1_148_874, {"width": 0.1}),
 }
+
+
+def test_a_name_is_given_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_REGISTRY", {})
+    assert registry.register("linear")(nn.Linear) is nn.Linear
+    assert {"linear": nn.Linear} == registry._REGISTRY
+    with pytest.raises(ValueError, match="two models are registered as 'linear'"):
+        registry.register("linear")(nn.Bilinear)
 
 
 def test_no_architecture_is_untested() -> None:
