@@ -122,6 +122,13 @@ def test_a_row_stands_out_in_every_metric_and_repeats_three() -> None:
     assert find([*first, *near]) == []
 
 
+def test_counts_beside_a_row_are_no_part_of_it() -> None:
+    second = block("2", "X", FIRST_ROW, *OTHERS)
+    counts = [claim("parameters", f"{n}.0m", table=c.table, group=c.group, row=c.row, run=c.run)
+              for n, c in enumerate((FIRST[0], second[0]), 1)]  # fmt: skip
+    assert rules(find([*FIRST, *second, *counts])) == ["repeated row"]
+
+
 def test_rows_alike_within_a_block_or_between_blocks_alike_are_not_found() -> None:
     alike = ["0.93 0.94 0.94 0.94"] * 2 + ["0.93 0.93 0.94 0.93", "0.93 0.93 0.93 0.93"]
     assert find([*block("1", "X", *alike), *block("1", "Y", *alike), *block("2", "X", *alike)]) == []
@@ -199,7 +206,7 @@ def test_a_size_that_is_not_as_published_is_found() -> None:
 def test_printed_parameters_are_compared_up_to_their_rounding() -> None:
     rows = [claim("parameters", "0.611m", row=run, run=run) for run in "abc"]
     (finding,) = find(rows, parameters={"a": 610_122, "b": 610_698, "c": 611_500})
-    assert (finding.where, finding.evidence) == ("Table 1, a", (rows[0].id,))
+    assert (finding.rule, finding.where, finding.evidence) == ("parameters", "Table 1, a", (rows[0].id,))
     assert finding.finding == "0.611m parameters are printed; the layers have 610,122."
     assert find(rows) == []
 
@@ -212,8 +219,43 @@ def test_a_logged_value_that_would_be_printed_otherwise_is_found() -> None:
         "The log ends at other values: "
         "Accuracy 0.82 (floored 0.82, printed 0.81), Recall 0.8049 (rounded 0.80, printed 0.81)."
     )
+    (finding,) = find([claim("test_accuracy", "81.6%", rounding=None, author_log=0.8171)])
+    assert finding.finding == "The log ends at other values: Accuracy 81.71% (printed 81.6%)."
     assert rules(find([claim("test_accuracy", "81.6%", rounding=None, author_log=0.817)])) == ["table against log"]
     assert find([claim("test_accuracy", "81.6%", rounding=None, author_log=0.8169)]) == []
+
+
+@pytest.mark.parametrize(
+    ("rounding", "logged", "shown"),
+    [
+        ("rounded", 0.8051, "0.8051 (rounded 0.81, printed 0.70)"),
+        ("rounded", 0.8049, "0.8049 (rounded 0.80, printed 0.70)"),
+        ("floored", 0.8099, "0.8099 (floored 0.80, printed 0.70)"),
+        ("rounded", 0.0, "0 (rounded 0.00, printed 0.70)"),
+    ],
+)
+def test_a_logged_value_is_shown_as_it_would_have_been_printed(rounding: str, logged: float, shown: str) -> None:
+    (finding,) = find([claim("test_accuracy", "0.70", rounding=rounding, author_log=logged)])
+    assert finding.finding == f"The log ends at other values: Accuracy {shown}."
+
+
+@pytest.mark.parametrize(
+    ("recalls", "total", "possible"),
+    [
+        (("50.0%", "floored"), ("50.1%", "floored"), False),  # below 50.1, from 50.1 on
+        (("50.0%", "rounded"), ("50.1%", "rounded"), True),  # both may be 50.05
+        (("50.05%", "floored"), ("50.0%", "rounded"), True),
+        (("50.1%", None), ("50.0%", "floored"), True),
+        (("50.2%", None), ("50.0%", "floored"), False),  # more than 50.1
+    ],
+)
+def test_classes_and_total_meet_in_a_number_that_both_may_be(
+    recalls: tuple[str, str | None], total: tuple[str, str], possible: bool
+) -> None:
+    rows = [claim(f"test_recall_{label}", recalls[0], rounding=recalls[1], row=f"#{label}") for label in (0, 1)]
+    overall = claim("test_accuracy", total[0], rounding=total[1], row="Total")
+    found_rules = rules(find([*rows, overall], supports={"a": {0: 10**6, 1: 10**6}}))
+    assert found_rules == ([] if possible else ["classes against total"])
 
 
 @pytest.mark.parametrize(("total", "possible"), [("89.9%", False), ("90.0%", True), ("90.1%", True), ("90.3%", False)])

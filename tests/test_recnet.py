@@ -104,6 +104,12 @@ def test_the_flat_recnet_reads_the_same_vector_at_every_step() -> None:
     assert len(list(model.states(images, 1))) == 2
 
 
+def test_the_flat_recnet_iterates_seven_times_and_drops_nothing_without_its_recurrent_layer() -> None:
+    assert make("recnet_flat").iterations == make("recnet").iterations == 7
+    model, state = make("recnet_flat", iterations=0, channels=2, side=8), torch.ones(3, 8)
+    assert torch.equal(model.train().readout(state), model.eval().readout(state))
+
+
 @pytest.mark.parametrize(
     ("architecture", "options", "words"),
     [
