@@ -150,6 +150,20 @@ def resnet(w: Weights, x: Tensor) -> Tensor:
     return w.linear(w.block(w.block(x)).mean(dim=(2, 3)))
 
 
+def recnet(w: Weights, x: Tensor) -> Tensor:
+    """Three iterations, each with its own normalisations, whose parameters come after both convolutions."""
+    x = w.block(w.norm(w.conv(x, padding=1)).relu())
+    first, second = next(w.left), next(w.left)
+    norms = [next(w.left) for _ in range(2 * 2 * 3)]
+    for number in range(3):
+        inner = x
+        for weight, own in ((first, norms[2 * number :]), (second, norms[6 + 2 * number :])):
+            inner = F.conv2d(inner.relu(), weight, padding=1)  # x is not negative
+            inner = F.batch_norm(inner, None, None, own[0], own[1], training=True)
+        x = (x + inner).relu()
+    return w.linear(x.mean(dim=(2, 3)))
+
+
 def resnet18(w: Weights, x: Tensor) -> Tensor:
     x = w.block(w.block(w.norm(w.conv(x, padding=1)).relu()))
     for _ in range(3):
@@ -201,6 +215,7 @@ WRITTEN_OUT: dict[str, tuple[str, dict[str, object], int, Callable[[Weights, Ten
     "mnist_cnn": ("mnist_cnn", {"side": 28}, 28, mnist_cnn),
     "softplus": ("mnist_cnn", {"side": 11, "activation": "softplus"}, 11, lambda w, x: mnist_cnn(w, x, F.softplus)),
     "resnet": ("resnet", {"blocks": 2, "channels": 4}, 6, resnet),
+    "recnet": ("recnet", {"iterations": 3, "channels": 4, "own_norms": True}, 6, recnet),
     "resnet18": ("resnet18", {"width": 0.1}, 17, resnet18),
     "recnet_flat": ("recnet_flat", {"iterations": 3, "channels": 3, "hidden": 5, "side": 12}, 12, recnet_flat),
     "resnet_flat": ("recnet_flat", {"iterations": 0, "channels": 3, "side": 12}, 12, resnet_flat),
