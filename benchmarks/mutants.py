@@ -46,10 +46,11 @@ TESTS = {
     "stages/learning/metrics.py": "metrics",
     "stages/learning/objectives.py": "objectives recipes",
     "stages/learning/schedules.py": "schedules recipes",
-    "stages/compare/claims_in_words.py": "statements statements_of_many",
+    "stages/compare/claims_in_words.py": "statements statements_of_many grounds",
     "stages/compare/contradictions.py": "findings",
-    "stages/compare/findings.py": "findings",
+    "stages/compare/findings.py": "finding_rows",
     "stages/compare/intervals.py": "statistics",
+    "stages/compare/pooled.py": "pooled",
     "stages/compare/verdicts.py": "verdicts",
 }
 SLOW = ("test_registry.py::test_it_decides", "test_gunn.py::test_the_benchmark", "test_learner.py::test_no_step_waits")

@@ -9,7 +9,7 @@ from PIL import Image
 
 from stages.cell import Transform
 from stages.core.torchvision_import import load_torchvision
-from stages.learning.batches import load_images, ordered_batches, steps_per_epoch, training_batches
+from stages.learning.batches import load_images, ordered_batches, resize, steps_per_epoch, training_batches
 from stages.splits.format import Part, noise
 from stages.splits.streams import numpy_stream, stream_seed
 from tests.small import small_cell
@@ -190,6 +190,41 @@ def test_copies_without_noise_are_exact_and_of_the_first_environment() -> None:
     assert images.noise is None
     assert torch.equal(images.pixels, plain.pixels)
     assert images.environments.sum() == 0
+
+
+def test_importance_and_labels_follow_their_images_in_training_and_evaluation() -> None:
+    source = Part(part().images, np.arange(20), importance=np.linspace(0, 1, 20, dtype=np.float32))
+    images = load_images(source, transform(), CPU, training=True, noise_seed=0)
+    recipe = RECIPE.model_copy(update={"drop_last": False})
+    for batches, shuffled in ((training_batches(images, recipe, 0, 0), True), (ordered_batches(images, 7), False)):
+        labels, _, importance = (torch.cat(column) for column in list(zip(*batches, strict=True))[1:])
+        assert (labels.tolist() != list(range(20))) == shuffled
+        assert sorted(labels.tolist()) == list(range(20))
+        assert importance.tolist() == [float(source.importance[label]) for label in labels]
+
+
+def test_everything_of_a_batch_lies_on_the_device_of_the_images() -> None:
+    """The device of shapes stands for one that is not the CPU: torch refuses to mix the two."""
+    elsewhere = torch.device("meta")
+    sigma = np.array([0, 0.5] * 10, np.float32)
+    source = Part(part().images, np.arange(20), sigma, importance=np.ones(20, np.float32))
+    change = transform(crop_padding=4, flip=True)
+    trained, tested = (
+        load_images(source, change, elsewhere, training=training, noise_seed=0) for training in (True, False)
+    )
+    for batch in (*training_batches(trained, RECIPE, 0, 0), *ordered_batches(tested, 8)):
+        assert [tensor.device for tensor in batch] == [elsewhere] * 4
+        assert batch.pixels.shape[1:] == (3, 32, 32)
+
+
+def test_grey_images_and_images_that_are_not_square_are_resized_as_by_pil() -> None:
+    for channels in (1, 3):
+        images = numpy_stream("resize").integers(0, 256, (3, 8, 6, channels)).astype(np.uint8)
+        for image, ours in zip(images, resize(images, 8), strict=True):
+            picture = Image.fromarray(image[..., 0] if channels == 1 else image)
+            expected = np.asarray(picture.resize((8, 8), Image.Resampling.BILINEAR)).reshape(8, 8, channels)
+            assert np.array_equal(ours, expected)
+            assert ours.dtype == np.uint8
 
 
 def test_balanced_sampling_draws_every_class_equally_often_as_a_pure_function_of_seed_and_epoch() -> None:

@@ -115,6 +115,38 @@ def test_parameter_counts(architecture: str, classes: int, options: dict[str, ob
     assert sum(p.numel() for p in build(architecture, 3, classes, options).parameters()) == parameters
 
 
+@pytest.mark.parametrize(
+    ("options", "channels"),
+    [
+        ({"group": 1}, (64, 240, 300, 360)),
+        ({"group": 0}, (64, 240, 300, 360)),
+        ({}, (64, 240, 300, 360)),
+        ({"width": 0.5, "group": 30}, (32, 120, 150, 180)),
+        ({"width": 0.001, "group": 1}, (1, 1, 1, 1)),
+        ({"width": 0.001}, (1, 20, 20, 20)),
+    ],
+)
+def test_channels_are_the_documents_times_the_width_in_whole_groups(
+    options: dict[str, object], channels: tuple[int, ...]
+) -> None:
+    with torch.device("meta"):
+        model = build("gunn15_keras", 3, 3, options)
+    layers = [part for part in model.modules() if isinstance(part, Gunn2d)]
+    assert (model.features[0][0].out_channels, *(layer.point.in_channels for layer in layers)) == channels
+    assert [layer.reverse for layer in layers] == [False] * 3
+
+
+@pytest.mark.parametrize(("layer", "group"), [("sunn_matched", 20), ("sunn_matched", 60), ("sunn_shared", 60)])
+def test_what_stands_in_a_gunn_layers_place_has_its_group(layer: str, group: int) -> None:
+    with torch.device("meta"):
+        model = build("gunn15_keras", 3, 3, {"layer": layer, "group": group})
+    standing = [part for part in model.features if isinstance(part, SharedSunn2d | Sunn2d)]
+    assert len(standing) == 3
+    for part, channels in zip(standing, (240, 300, 360), strict=True):
+        width = part.group if isinstance(part, SharedSunn2d) else part[0].out_channels
+        assert width == (group if layer == "sunn_shared" else matched_inner(channels, group))
+
+
 def test_the_first_gunn_layer_costs_what_the_specification_says() -> None:
     """One convolution of all channels and 11 of 20 for each of the two sweeps, and the last sweep's n x n product."""
     counted = macs(Gunn2d(240), torch.zeros(1, 240, 32, 32), training=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -187,3 +188,29 @@ def test_a_state_that_stays_has_changed_by_nothing() -> None:
     nn.init.zeros_(model.recurrent.second.weight)  # the block then adds nothing to a state that is not negative
     with torch.no_grad():
         assert trace(model, torch.randn(3, 3, 8, 8), 4)[1].tolist() == [[0.0] * 3] * 4
+
+
+class Told(nn.Module):
+    """Passes through the states that it is told, and decides by them alone."""
+
+    def __init__(self, *states: Tensor) -> None:
+        super().__init__()
+        self.told = states
+
+    def states(self, _images: Tensor, iterations: int) -> Iterator[Tensor]:
+        return iter(self.told[: iterations + 1])
+
+    def readout(self, state: Tensor) -> Tensor:
+        return 2 * state
+
+
+def test_a_change_of_a_small_state_is_relative_too_and_one_to_nothing_counts_as_none() -> None:
+    states = [torch.tensor([[0.0], [0.25]]), torch.tensor([[0.0], [0.5]]), torch.tensor([[3.0], [0.0]])]
+    logits, changes = trace(Told(*states), torch.zeros(2, 1), 2)
+    assert torch.equal(logits, torch.stack([2 * states[1], 2 * states[2]]))
+    assert changes.tolist() == [[0, 0.5], [1, 0]]
+
+
+def test_a_model_without_states_to_iterate_gives_nothing_per_image() -> None:
+    logits, changes = trace(Told(torch.ones(3, 4)), torch.zeros(3, 1), 5)
+    assert (logits.shape, changes.shape) == ((0, 3, 0), (0, 3))
