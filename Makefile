@@ -4,6 +4,15 @@ JOBS ?= 1
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
+# uv reads none of pip's configuration, so what a user has set there (a folder of wheels, an index) is passed on.
+define install
+setting() { $(BIN)/python -m pip config get "$$1" 2>/dev/null || true; }; \
+UV_FIND_LINKS="$${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$(setting global.find-links)}}" \
+UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$(setting global.index-url)}}" \
+$(BIN)/uv pip install --python $(BIN)/python --verify-hashes --compile-bytecode \
+	--constraint requirements.lock --requirement pyproject.toml
+endef
+
 .PHONY: reproduce test lint check benchmark mutants environment lock help
 
 # The first target is what plain `make` makes. `make help` prints what stands behind every ##.
@@ -32,7 +41,7 @@ benchmark: environment ## training speed beside a naive loop and the processor's
 
 # mutmut comes with an extra of its own, so that nothing else installs it; docs/mutants.md has the last figures.
 mutants: environment ## do the tests notice a wrong program? hours; MODULE=stages/learning/metrics.py: minutes, that one
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --requirement pyproject.toml --extra mutants
+	$(install) --quiet --extra mutants
 	python -m benchmarks.mutants --jobs $(JOBS) $(MODULE)
 
 # Also tells git how to merge what is made by running stages (.gitattributes), if this is a clone.
@@ -42,17 +51,12 @@ environment: .venv/complete ## .venv with all that the targets need; PYTHON=pyth
 		git config merge.made-anew.driver "echo %P: kept as on this branch, made anew by dvc repro >&2"; \
 	fi
 
-# uv reads none of pip's configuration, so what a user has set there (a folder of wheels, an index) is passed on.
 .venv/complete: pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 14) else \
 		f"error: Python 3.11 to 3.13 is needed, $(PYTHON) is {v.major}.{v.minor}; run make with PYTHON=python3.12, say.")'
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[0-9.]*' requirements.lock)"
-	setting() { $(BIN)/python -m pip config get "$$1" 2>/dev/null || true; }; \
-	UV_FIND_LINKS="$${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$(setting global.find-links)}}" \
-	UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$(setting global.index-url)}}" \
-	$(BIN)/uv pip install --python $(BIN)/python --verify-hashes --compile-bytecode \
-		--constraint requirements.lock --requirement pyproject.toml --extra test
+	$(install) --extra test
 	@touch $@
 
 # torch's CPU-only build (2.13.0+cpu; Linux, x86-64, Python 3.11) is not on the package index; its hash is added, so that

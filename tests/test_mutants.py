@@ -42,8 +42,10 @@ def test_survivors_are_counted_and_shown(monkeypatch: pytest.MonkeyPatch, capsys
     monkeypatch.setattr(sys, "argv", ["mutants", "stages/learning/schedules.py"])
     mutants.main()
     said = capsys.readouterr().out
-    assert "| `stages/learning/schedules.py` | 3 | 2 | 66.7% |" in said
-    assert said.endswith("a.x_f__mutmut_2: survived\n    -    return 1\n    +    return 2\n")
+    assert "| `stages/learning/schedules.py` | 3 | 1 | 1 | 50.0% |" in said
+    assert "a.x_f__mutmut_1" not in said
+    assert "a.x_f__mutmut_2: survived\n    -    return 1\n    +    return 2\n" in said
+    assert "a.x_f__mutmut_3: timeout\n" in said
     assert not any(folder.exists() for folder in folders)
 
 

@@ -98,7 +98,13 @@ def test_a_printed_number_is_plausible_if_some_value_that_is_printed_so_is() -> 
     assert not plausible(found, Target(0.911, 0.95, "printed"))
 
 
+@pytest.mark.parametrize(("low", "high"), [(0.125, 0.25), (0.75, 0.875)])
+def test_an_interval_that_touches_the_margin_decides_nothing(low: float, high: float) -> None:
+    assert judge(interval(low, high), Target(0.5, 0.5, "printed"), 0.25, "higher") == INCONCLUSIVE
+
+
 def test_without_an_interval_nothing_is_decided() -> None:
+    assert judge(Interval(0.9, None, 0.95, 1, ""), AIM, 0.02, "higher") == INCONCLUSIVE
     assert judge(Interval(0.9, None, None, 1, ""), AIM, 0.02, "higher") == INCONCLUSIVE
 
 
