@@ -4,7 +4,16 @@ JOBS ?= 1
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: reproduce test lint check benchmark environment lock help
+# uv reads none of pip's configuration, so what a user has set there (a folder of wheels, an index) is passed on.
+define install
+setting() { $(BIN)/python -m pip config get "$$1" 2>/dev/null || true; }; \
+UV_FIND_LINKS="$${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$(setting global.find-links)}}" \
+UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$(setting global.index-url)}}" \
+$(BIN)/uv pip install --python $(BIN)/python --verify-hashes --compile-bytecode \
+	--constraint requirements.lock --requirement pyproject.toml
+endef
+
+.PHONY: reproduce test lint check benchmark mutants environment lock help
 
 # The first target is what plain `make` makes. `make help` prints what stands behind every ##.
 reproduce: environment ## the default pipeline, then a summary and where the report lies; JOBS=4: four stages side by side
@@ -30,6 +39,11 @@ check: environment ## is dvc.lock current, and does running the pipeline again, 
 benchmark: environment ## training speed beside a naive loop and the processor's limit, with one and with two threads
 	python -m benchmarks.throughput --device cpu --threads 1 2
 
+# mutmut comes with an extra of its own, so that nothing else installs it; docs/mutants.md has the last figures.
+mutants: environment ## do the tests notice a wrong program? hours; MODULE=stages/learning/metrics.py: minutes, that one
+	$(install) --quiet --extra mutants
+	python -m benchmarks.mutants --jobs $(JOBS) $(MODULE)
+
 # Also tells git how to merge what is made by running stages (.gitattributes), if this is a clone.
 environment: .venv/complete ## .venv with all that the targets need; PYTHON=python3.12: from that interpreter
 	@if up=$$(git rev-parse --show-cdup 2>/dev/null) && [ -z "$$up" ]; then \
@@ -37,17 +51,12 @@ environment: .venv/complete ## .venv with all that the targets need; PYTHON=pyth
 		git config merge.made-anew.driver "echo %P: kept as on this branch, made anew by dvc repro >&2"; \
 	fi
 
-# uv reads none of pip's configuration, so what a user has set there (a folder of wheels, an index) is passed on.
 .venv/complete: pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 14) else \
 		f"error: Python 3.11 to 3.13 is needed, $(PYTHON) is {v.major}.{v.minor}; run make with PYTHON=python3.12, say.")'
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[0-9.]*' requirements.lock)"
-	setting() { $(BIN)/python -m pip config get "$$1" 2>/dev/null || true; }; \
-	UV_FIND_LINKS="$${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$(setting global.find-links)}}" \
-	UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$(setting global.index-url)}}" \
-	$(BIN)/uv pip install --python $(BIN)/python --verify-hashes --compile-bytecode \
-		--constraint requirements.lock --requirement pyproject.toml --extra test
+	$(install) --extra test
 	@touch $@
 
 # torch's CPU-only build (2.13.0+cpu; Linux, x86-64, Python 3.11) is not on the package index; its hash is added, so that
@@ -56,7 +65,7 @@ TORCH_CPU_SHA256 := 6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264
 
 lock: environment ## resolve requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-annotate --no-emit-index-url \
-		--custom-compile-command "make lock" --extra test --extra ray pyproject.toml --output-file requirements.lock
+		--custom-compile-command "make lock" --extra test --extra ray --extra mutants pyproject.toml --output-file requirements.lock
 	awk '{ print } /^torch==/ { print "    --hash=sha256:$(TORCH_CPU_SHA256) \\" }' requirements.lock > requirements.lock.new
 	mv requirements.lock.new requirements.lock
 

@@ -175,7 +175,7 @@ def test_a_number_without_a_margin_is_decided_only_if_ours_would_hardly_draw_it(
     borrowed = claim(rows, "lstm", "test_loss_sum")
     pooled = "; 1 seed, spread of similar runs" if borrowed["basis"] == "seeds of similar runs" else ""
     assert borrowed["reason"] == f"no margin was declared{pooled}"
-    training = claim(rows, "lstm", "train_accuracy")
+    training = claim(rows, "lstm-unbalanced", "train_accuracy")
     assert (training["verdict"], training["reason"], training["low"]) == ("inconclusive", "1 seed, no interval", "")
     assert claim(rows, "lstm", "train_images")["verdict"] == "not run"  # the split is not tabulated
     assert claim(rows, "lstm", "train_images")["reason"] == "not measured"

@@ -78,6 +78,7 @@ def test_a_row_that_stands_out_and_repeats_a_row_of_another_block_is_found() -> 
     assert (finding.rule, finding.where) == ("repeated row", "Table 2, X, row 0")
     assert finding.finding.startswith("The row repeats Table 1, X, row 0, digit for digit (0.81, 0.82, 0.83, 0.82)")
     assert len(finding.evidence) == 8
+    assert finding.refuted == finding.evidence[:4]
     assert rules(find([*FIRST, *block("1", "Y", FIRST_ROW, *OTHERS)])) == ["repeated row"]
 
 
@@ -94,6 +95,39 @@ def test_a_row_that_stands_out_and_repeats_a_row_of_another_block_is_found() -> 
 )  # fmt: skip
 def test_a_repetition_that_may_be_chance_is_not_found(second: list[Claim]) -> None:
     assert find([*FIRST, *second]) == []
+
+
+def four_times(*values: float) -> list[str]:
+    """Rows of one number in all four metrics."""
+    return [" ".join([f"{value:.2f}"] * 4) for value in values]
+
+
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize(("gap", "stands_out"), [(0.03, False), (0.04, False), (0.05, True)])
+def test_a_row_stands_out_beyond_the_spread_of_its_block_and_what_was_not_printed(
+    side: int, gap: float, stands_out: bool
+) -> None:
+    """Neighbours 0.02 apart, and half a unit of 0.01 that may be missing at each of four ends: from 0.04 on."""
+    nearest = 0.50 + side * gap
+    rows = four_times(0.50, nearest, nearest + side * 0.01, nearest + side * 0.02)
+    findings = find([*block("1", "X", *four_times(0.50)), *block("2", "X", *rows)])
+    assert rules(findings) == (["repeated row"] if stands_out else [])
+
+
+def test_a_row_stands_out_in_every_metric_and_repeats_three() -> None:
+    first, second = block("1", "X", FIRST_ROW), block("2", "X", FIRST_ROW, *OTHERS)
+    for kept, rule in ((2, []), (3, ["repeated row"])):
+        metrics = set(list(METRICS.values())[:kept])
+        assert rules(find([*(c for c in first if str(c.metric).removeprefix("test_") in metrics), *second])) == rule
+    near = block("2", "X", FIRST_ROW, *(" ".join([*row.split()[:2], "0.83", row.split()[3]]) for row in OTHERS))
+    assert find([*first, *near]) == []
+
+
+def test_counts_beside_a_row_are_no_part_of_it() -> None:
+    second = block("2", "X", FIRST_ROW, *OTHERS)
+    counts = [claim("parameters", f"{n}.0m", table=c.table, group=c.group, row=c.row, run=c.run)
+              for n, c in enumerate((FIRST[0], second[0]), 1)]  # fmt: skip
+    assert rules(find([*FIRST, *second, *counts])) == ["repeated row"]
 
 
 def test_rows_alike_within_a_block_or_between_blocks_alike_are_not_found() -> None:
@@ -115,6 +149,8 @@ def test_rows_alike_within_a_block_or_between_blocks_alike_are_not_found() -> No
         ("0.29", "floored", 100, True),
         ("1.00", "rounded", 7, True),
         ("1.01", "rounded", 7, False),
+        ("1.01", "floored", 100, False),  # 101 of 100
+        ("0.00", "rounded", 100, True),
     ],
 )
 def test_an_accuracy_is_impossible_where_no_number_of_images_gives_it(
@@ -139,7 +175,7 @@ def test_the_same_of_rows_of_one_block_is_one_finding() -> None:
     (finding,) = find(rows, images=dict.fromkeys("ABC", 100))
     assert finding.where == "Section 6, A, B and C"
     assert finding.finding == "Accuracy 0.6960: no whole number of 100 test images gives that."
-    assert finding.evidence == tuple(row.id for row in rows)
+    assert finding.evidence == finding.refuted == tuple(row.id for row in rows)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +193,9 @@ def test_accuracy_and_weighted_recall_of_a_row_have_to_overlap(
     accuracy: str, recall: str, rounding: str, possible: bool
 ) -> None:
     row = [claim("test_accuracy", accuracy, rounding=rounding), claim("test_recall_weighted", recall)]
-    assert rules(find(row)) == ([] if possible else ["accuracy and recall"])
+    said = f"Accuracy and weighted recall are the same quantity, but printed as {accuracy} and {recall}."
+    findings = [(finding.rule, finding.finding, finding.refuted) for finding in find(row)]
+    assert findings == ([] if possible else [("accuracy and recall", said, ())])
     assert find([row[0], row[1].model_copy(update={"run": "b"})]) == []
 
 
@@ -173,7 +211,9 @@ def test_a_size_that_is_not_as_published_is_found() -> None:
 def test_printed_parameters_are_compared_up_to_their_rounding() -> None:
     rows = [claim("parameters", "0.611m", row=run, run=run) for run in "abc"]
     (finding,) = find(rows, parameters={"a": 610_122, "b": 610_698, "c": 611_500})
-    assert (finding.where, finding.evidence) == ("Table 1, a", (rows[0].id,))
+    assert (finding.rule, finding.where, finding.evidence) == ("parameters", "Table 1, a", (rows[0].id,))
+    assert finding.refuted == ()
+    assert find([claim("test_accuracy", "0.81")], parameters={"a": 610_122}) == []
     assert finding.finding == "0.611m parameters are printed; the layers have 610,122."
     assert find(rows) == []
 
@@ -186,8 +226,52 @@ def test_a_logged_value_that_would_be_printed_otherwise_is_found() -> None:
         "The log ends at other values: "
         "Accuracy 0.82 (floored 0.82, printed 0.81), Recall 0.8049 (rounded 0.80, printed 0.81)."
     )
+    (finding,) = find([claim("test_accuracy", "81.6%", rounding=None, author_log=0.8171)])
+    assert finding.finding == "The log ends at other values: Accuracy 81.71% (printed 81.6%)."
     assert rules(find([claim("test_accuracy", "81.6%", rounding=None, author_log=0.817)])) == ["table against log"]
     assert find([claim("test_accuracy", "81.6%", rounding=None, author_log=0.8169)]) == []
+
+
+@pytest.mark.parametrize(
+    ("rounding", "logged", "shown"),
+    [
+        ("rounded", 0.8051, "0.8051 (rounded 0.81, printed 0.70)"),
+        ("rounded", 0.8049, "0.8049 (rounded 0.80, printed 0.70)"),
+        ("floored", 0.8099, "0.8099 (floored 0.80, printed 0.70)"),
+        ("rounded", 0.0, "0 (rounded 0.00, printed 0.70)"),
+    ],
+)
+def test_a_logged_value_is_shown_as_it_would_have_been_printed(rounding: str, logged: float, shown: str) -> None:
+    (finding,) = find([claim("test_accuracy", "0.70", rounding=rounding, author_log=logged)])
+    assert finding.finding == f"The log ends at other values: Accuracy {shown}."
+
+
+@pytest.mark.parametrize(
+    ("recalls", "total", "possible"),
+    [
+        (("50.0%", "floored"), ("50.1%", "floored"), False),  # below 50.1, from 50.1 on
+        (("50.0%", "rounded"), ("50.1%", "rounded"), True),  # both may be 50.05
+        (("50.05%", "floored"), ("50.0%", "rounded"), True),
+        (("50.1%", None), ("50.0%", "floored"), True),
+        (("50.2%", None), ("50.0%", "floored"), False),  # more than 50.1
+    ],
+)
+def test_classes_and_total_meet_in_a_number_that_both_may_be(
+    recalls: tuple[str, str | None], total: tuple[str, str], possible: bool
+) -> None:
+    rows = [claim(f"test_recall_{label}", recalls[0], rounding=recalls[1], row=f"#{label}") for label in (0, 1)]
+    overall = claim("test_accuracy", total[0], rounding=total[1], row="Total")
+    found_rules = rules(find([*rows, overall], supports={"a": {0: 10**6, 1: 10**6}}))
+    assert found_rules == ([] if possible else ["classes against total"])
+
+
+def test_rows_that_differ_from_their_logs_are_told_row_by_row() -> None:
+    logs = {0: "0.81 0.82 0.82 0.83", 1: "0.82 0.83 0.82 0.82"}
+    found_rows = find(block("1", "X", "0.81 0.82 0.82 0.82", "0.82 0.82 0.82 0.82", logs=logs))
+    assert [(finding.where, finding.finding.partition(": ")[2]) for finding in found_rows] == [
+        ("Table 1, X, row 0", "Recall 0.83 (rounded 0.83, printed 0.82)."),
+        ("Table 1, X, row 1", "F1 0.83 (rounded 0.83, printed 0.82)."),
+    ]
 
 
 @pytest.mark.parametrize(("total", "possible"), [("89.9%", False), ("90.0%", True), ("90.1%", True), ("90.3%", False)])
@@ -198,7 +282,8 @@ def test_accuracies_of_all_classes_have_to_make_the_total(total: str, possible: 
     findings = find([*recalls, overall], supports=supports)
     findings = [finding for finding in findings if finding.rule != "impossible accuracy"]
     assert rules(findings) == ([] if possible else ["classes against total"])
-    assert all(finding.where == "Table 1, Total" for finding in findings)
+    said = f"The total is printed as {total}; the accuracies of the classes make between 90.025% and 90.125%."
+    assert all((finding.where, finding.finding) == ("Table 1, Total", said) for finding in findings)
     of_a_part = find([recalls[0], overall], supports=supports)
     assert "classes against total" not in rules(of_a_part)
 
@@ -212,6 +297,15 @@ def test_logs_shorter_than_the_recipe_are_one_finding() -> None:
     assert (finding.rule, finding.where) == ("log too short", "Logs")
     assert finding.finding == (
         "Logs that end before the recipe does: Table 1, A (106 of 200 epochs); mnist-recurnet2-4 (186 of 200 epochs)."
+    )
+
+
+def test_a_log_is_as_long_as_the_recipe_of_its_own_run() -> None:
+    paper = load_paper(PAPERS / "gunn")
+    log = pd.DataFrame([(run, epoch) for run in ("gunn", "gunn15") for epoch in range(100)], columns=["run", "epoch"])
+    (finding,) = found(paper, [], log, [], {}, {})
+    assert finding == Found(
+        "log too short", "Logs", "Logs that end before the recipe does: gunn15 (100 of 300 epochs).", ()
     )
 
 

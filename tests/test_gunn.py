@@ -7,10 +7,11 @@ import sys
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from benchmarks import gradual as benchmark
 from benchmarks.gradual import sequential
-from models.gunn import Gunn2d, Gunn15Keras, SharedSunn2d, matched_inner, one_by_one
+from models.gunn import Gunn2d, Gunn15Keras, SharedSunn2d, Sunn2d, matched_inner, one_by_one
 from models.gunn15 import GradualStage
 from models.registry import build
 from stages.evaluate.size import macs
@@ -63,9 +64,20 @@ def test_a_gunn_layer_has_201_n_and_41_parameters_and_its_matched_rival_hardly_f
     own = sum(p.numel() for p in Gunn2d(channels).parameters())
     assert own == 201 * channels + 41
     assert sum(p.numel() for p in SharedSunn2d(channels).parameters()) == own
-    inner = matched_inner(channels, 20)
-    rival = 2 * channels * inner + 9 * inner**2 + 2 * inner + channels
+    rival = sum(p.numel() for p in Sunn2d(channels, matched_inner(channels, 20)).parameters())
     assert 0.97 * own < rival <= own
+
+
+@pytest.mark.parametrize("group", [1, 2, 3, 5, 6, 10, 15, 30, 0])
+def test_the_matched_rival_is_the_widest_that_has_no_more_parameters(group: int) -> None:
+    """Of the built layers, at one channel a group and up to all 30 of them."""
+
+    def count(layer: nn.Module) -> int:
+        return sum(p.numel() for p in layer.parameters())
+
+    for channels in (30, 60, 90):
+        own, inner = count(Gunn2d(channels, group)), matched_inner(channels, group)
+        assert count(Sunn2d(channels, inner)) <= own < count(Sunn2d(channels, inner + 1))
 
 
 def test_simultaneous_groups_are_copies_of_each_other() -> None:
@@ -74,6 +86,19 @@ def test_simultaneous_groups_are_copies_of_each_other() -> None:
     x = torch.randn(1, 6, 4, 4)
     added = layer(x) - x
     assert torch.allclose(added, added[:, :1].expand_as(added), atol=1e-6)
+
+
+def test_simultaneous_layers_are_their_kernels_one_after_another() -> None:
+    torch.manual_seed(0)
+    shared, plain = SharedSunn2d(6, 2).double(), Sunn2d(6, 4).double()
+    x = torch.randn(2, 6, 4, 5, dtype=torch.float64)
+    a = F.conv2d(x, shared.point.weight, shared.point.bias).relu().repeat(1, 3, 1, 1)
+    a = F.conv2d(a, shared.window.weight, shared.window.bias, padding=1).relu().repeat(1, 3, 1, 1)
+    expected = x + F.conv2d(a, shared.single.weight, shared.single.bias)
+    torch.testing.assert_close(shared(x), expected, rtol=0, atol=1e-12)
+    w1, b1, w2, b2, w3, b3 = plain.parameters()
+    a = F.conv2d(F.conv2d(x, w1, b1).relu(), w2, b2, padding=1).relu()
+    torch.testing.assert_close(plain(x), x + F.conv2d(a, w3, b3), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -88,6 +113,38 @@ def test_simultaneous_groups_are_copies_of_each_other() -> None:
 )
 def test_parameter_counts(architecture: str, classes: int, options: dict[str, object], parameters: int) -> None:
     assert sum(p.numel() for p in build(architecture, 3, classes, options).parameters()) == parameters
+
+
+@pytest.mark.parametrize(
+    ("options", "channels"),
+    [
+        ({"group": 1}, (64, 240, 300, 360)),
+        ({"group": 0}, (64, 240, 300, 360)),
+        ({}, (64, 240, 300, 360)),
+        ({"width": 0.5, "group": 30}, (32, 120, 150, 180)),
+        ({"width": 0.001, "group": 1}, (1, 1, 1, 1)),
+        ({"width": 0.001}, (1, 20, 20, 20)),
+    ],
+)
+def test_channels_are_the_documents_times_the_width_in_whole_groups(
+    options: dict[str, object], channels: tuple[int, ...]
+) -> None:
+    with torch.device("meta"):
+        model = build("gunn15_keras", 3, 3, options)
+    layers = [part for part in model.modules() if isinstance(part, Gunn2d)]
+    assert (model.features[0][0].out_channels, *(layer.point.in_channels for layer in layers)) == channels
+    assert [layer.reverse for layer in layers] == [False] * 3
+
+
+@pytest.mark.parametrize(("layer", "group"), [("sunn_matched", 20), ("sunn_matched", 60), ("sunn_shared", 60)])
+def test_what_stands_in_a_gunn_layers_place_has_its_group(layer: str, group: int) -> None:
+    with torch.device("meta"):
+        model = build("gunn15_keras", 3, 3, {"layer": layer, "group": group})
+    standing = [part for part in model.features if isinstance(part, SharedSunn2d | Sunn2d)]
+    assert len(standing) == 3
+    for part, channels in zip(standing, (240, 300, 360), strict=True):
+        width = part.group if isinstance(part, SharedSunn2d) else part[0].out_channels
+        assert width == (group if layer == "sunn_shared" else matched_inner(channels, group))
 
 
 def test_the_first_gunn_layer_costs_what_the_specification_says() -> None:

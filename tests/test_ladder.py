@@ -71,6 +71,15 @@ def test_what_cannot_tell_does_not_decide(answer: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("answer", ["follows", "departs"])
+def test_how_a_training_begins_decides_nothing_that_other_evidence_has_decided(answer: str) -> None:
+    epochs = {name: Answer("first epochs", answer, "") for name in ("a", "b")}
+    assert rungs([claim("a", author_log=0.7), claim("b")], more=[epochs]) == {
+        "a": [("log", "contradicts", True), ("first epochs", answer, False)],
+        "b": [("first epochs", answer, True)],
+    }
+
+
 def test_a_number_that_two_runs_read_is_decided_once_by_the_stronger_evidence() -> None:
     claims = [claim("a", author_log=0.8142), claim("b", same_as="a", run="cifar10-recurnet1-5")]
     assert rungs(claims, more=[{"b": Answer("weights", "differs", "")}]) == {

@@ -196,6 +196,11 @@ def test_row_networks_have_the_parameters_of_mnist_rnn(architecture: str, hidden
     assert sum(p.numel() for p in model.parameters()) == parameters
 
 
+@pytest.mark.parametrize(("architecture", "parameters"), [("elman", 75_786), ("lstm", 295_434)])
+def test_row_networks_have_the_size_of_the_code_unless_told_otherwise(architecture: str, parameters: int) -> None:
+    assert sum(p.numel() for p in make(architecture, channels=1).parameters()) == parameters
+
+
 @pytest.mark.parametrize(("architecture", "gates"), [("elman", 1), ("lstm", 4)])
 def test_row_networks_macs_are_those_of_their_matrices(architecture: str, gates: int) -> None:
     counted = macs(make(architecture, channels=1, hidden=64), torch.zeros(1, 1, 28, 28), training=True)

@@ -18,6 +18,7 @@ from stages.learning.objectives import (
     criterion,
     decided,
     focal_losses,
+    importance_losses,
     same_batch_penalty,
     scale_gradients,
     split_half_penalty,
@@ -80,6 +81,11 @@ def test_two_halves_are_unbiased_and_one_batch_is_not(batch: tuple[Tensor, Tenso
     halves = [split_half_penalty(logits[order], labels[order]).item() for order in orders]
     assert sum(halves) / len(halves) == pytest.approx(sum(pairs) / len(pairs), abs=1e-13)
     assert same_batch_penalty(logits, labels).item() > sum(pairs) / len(pairs)
+
+
+def test_two_samples_are_two_halves(batch: tuple[Tensor, Tensor]) -> None:
+    logits, labels = (each[:2] for each in batch)
+    assert split_half_penalty(logits, labels) == scale_gradients(logits, labels).prod() != 0
 
 
 def test_one_sample_has_no_second_half() -> None:
@@ -173,6 +179,30 @@ def test_decisions_at_every_step_cost_their_mean(batch: tuple[Tensor, Tensor], o
     minimise = criterion(objective(**options), COUNTS)
     each = [minimise(steps[:, step], Batch(logits, labels, NONE)).item() for step in range(3)]
     assert minimise(steps, Batch(logits, labels, NONE)).item() == pytest.approx(sum(each) / 3, abs=1e-13)
+
+
+def test_decisions_at_every_step_have_the_label_and_environment_of_their_image() -> None:
+    """Four images, two steps, three classes: as eight samples, one image's after another's."""
+    torch.manual_seed(0)
+    logits, labels, environments = torch.randn(4, 2, 3), torch.tensor([0, 2, 1, 0]), torch.tensor([0, 1, 1, 0])
+    minimise = criterion(irm("copies", 2.0), COUNTS)
+    flat = Batch(torch.empty(0), torch.tensor([0, 0, 2, 2, 1, 1, 0, 0]), torch.tensor([0, 0, 1, 1, 1, 1, 0, 0]))
+    assert minimise(logits, Batch(torch.empty(0), labels, environments)) == minimise(logits.reshape(8, 3), flat)
+
+
+def test_an_environment_of_one_sample_has_the_gradient_of_that_sample(batch: tuple[Tensor, Tensor]) -> None:
+    logits, labels = batch
+    environments = torch.tensor([0, 0, 0, 1, 0, 0, 0, 0])
+    ours = criterion(irm("copies", 3.0), COUNTS)(logits, Batch(torch.empty(0), labels, environments))
+    parts = [environments == which for which in (0, 1)]
+    risks = sum(F.cross_entropy(logits[part], labels[part]) for part in parts)
+    penalties = sum(scale_gradients(logits[part], labels[part]).mean() ** 2 for part in parts)
+    assert ours.item() == pytest.approx((risks + 3 * penalties).item(), rel=1e-12)
+
+
+def test_without_importance_a_loss_is_its_images(batch: tuple[Tensor, Tensor]) -> None:
+    expected = [F.cross_entropy(z[None], y[None]).item() for z, y in zip(*batch, strict=True)]
+    assert importance_losses(*batch, None).tolist() == pytest.approx(expected, rel=1e-12)
 
 
 def test_decisions_are_averaged_as_probabilities(batch: tuple[Tensor, Tensor]) -> None:

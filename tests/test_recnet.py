@@ -98,6 +98,16 @@ def test_the_flat_recnet_reads_the_same_vector_at_every_step() -> None:
     for _ in range(4):
         h = torch.tanh(vector @ w_ih.T + b_ih + h @ w_hh.T + b_hh)
     torch.testing.assert_close(model(images), h @ model.head.weight.T + model.head.bias, rtol=0, atol=1e-12)
+    start, *_, last = model.states(images, 4)
+    assert torch.equal(start, torch.zeros(3, 6, dtype=torch.float64))
+    torch.testing.assert_close(last, h, rtol=0, atol=1e-12)
+    assert len(list(model.states(images, 1))) == 2
+
+
+def test_the_flat_recnet_iterates_seven_times_and_drops_nothing_without_its_recurrent_layer() -> None:
+    assert make("recnet_flat").iterations == make("recnet").iterations == 7
+    model, state = make("recnet_flat", iterations=0, channels=2, side=8), torch.ones(3, 8)
+    assert torch.equal(model.train().readout(state), model.eval().readout(state))
 
 
 @pytest.mark.parametrize(
@@ -113,6 +123,6 @@ def test_impossible_options_are_refused(architecture: str, options: dict[str, ob
         make(architecture, **options)
 
 
-@pytest.mark.parametrize("side", [8, 9, 20, 28])
+@pytest.mark.parametrize("side", range(8, 30))
 def test_mnist_cnn_fits_images_of_any_side(side: int) -> None:
     assert make("mnist_cnn", 1, side=side)(torch.zeros(2, 1, side, side)).shape == (2, 10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models import registry
 from models.layers.iterated import Iterated, trace
 from models.registry import build, models
 from stages.evaluate.size import macs
@@ -59,6 +61,14 @@ EXPECTED = {
     "rnn": Expected(274_442, {"hidden": 16}),
     "tsn": Expected(1_148_874, {"width": 0.1}),
 }
+
+
+def test_a_name_is_given_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_REGISTRY", {})
+    assert registry.register("linear")(nn.Linear) is nn.Linear
+    assert {"linear": nn.Linear} == registry._REGISTRY
+    with pytest.raises(ValueError, match="two models are registered as 'linear'"):
+        registry.register("linear")(nn.Bilinear)
 
 
 def test_no_architecture_is_untested() -> None:
@@ -178,3 +188,29 @@ def test_a_state_that_stays_has_changed_by_nothing() -> None:
     nn.init.zeros_(model.recurrent.second.weight)  # the block then adds nothing to a state that is not negative
     with torch.no_grad():
         assert trace(model, torch.randn(3, 3, 8, 8), 4)[1].tolist() == [[0.0] * 3] * 4
+
+
+class Told(nn.Module):
+    """Passes through the states that it is told, and decides by them alone."""
+
+    def __init__(self, *states: Tensor) -> None:
+        super().__init__()
+        self.told = states
+
+    def states(self, _images: Tensor, iterations: int) -> Iterator[Tensor]:
+        return iter(self.told[: iterations + 1])
+
+    def readout(self, state: Tensor) -> Tensor:
+        return 2 * state
+
+
+def test_a_change_of_a_small_state_is_relative_too_and_one_to_nothing_counts_as_none() -> None:
+    states = [torch.tensor([[0.0], [0.25]]), torch.tensor([[0.0], [0.5]]), torch.tensor([[3.0], [0.0]])]
+    logits, changes = trace(Told(*states), torch.zeros(2, 1), 2)
+    assert torch.equal(logits, torch.stack([2 * states[1], 2 * states[2]]))
+    assert changes.tolist() == [[0, 0.5], [1, 0]]
+
+
+def test_a_model_without_states_to_iterate_gives_nothing_per_image() -> None:
+    logits, changes = trace(Told(torch.ones(3, 4)), torch.zeros(3, 1), 5)
+    assert (logits.shape, changes.shape) == ((0, 3, 0), (0, 3))

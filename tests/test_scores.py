@@ -15,6 +15,7 @@ import pytest
 from stages.compare.scores import folder_digest
 from stages.compare.tables import compare
 from stages.core.layout import Layout
+from stages.documents.paper import load_papers
 from stages.params import Params, load_params
 from stages.results.read import read_results
 from tests.fake_results import ENVIRONMENT, write_cells, write_fake_scores
@@ -58,7 +59,11 @@ def test_comparing_writes_a_row_for_every_cell_with_its_scale(tmp_path: Path) ->
     rows = scored(tmp_path)
     assert set(rows) == set(keys)
     assert {key: row["paper"] for key, row in rows.items()} == {key: params.cell(key).paper for key in keys}
-    assert {row["scale"] for row in rows.values()} == {"full run"}
+    readings = {paper.id for paper in load_papers() if paper.reading}
+    assert {(row["paper"] in readings, row["scale"]) for row in rows.values()} == {
+        (False, "full run"),
+        (True, "our reading"),
+    }
     assert len({row["settings"] for row in rows.values()}) == len(keys)
 
 

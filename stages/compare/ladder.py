@@ -91,12 +91,16 @@ def ladder_rows(
 
 
 def _deciding(claims: Sequence[Claim], answers: Mapping[str, Sequence[Answer]]) -> dict[str, tuple[str, str]]:
-    """By printed number the claim and the rung that decide it."""
+    """By printed number the claim and the rung that decide it.
+
+    First epochs say how a training begins, not where it ends: they decide nothing that another rung has decided.
+    """
     best: dict[str, tuple[str, str]] = {}
     for claim in claims:
         for answer in answers.get(claim.id, ()):
             held = best.get(claim.number)
-            if answer.decides and (held is None or RUNGS.index(answer.rung) > RUNGS.index(held[1])):
+            stronger = held is None or (answer.rung != FIRST_EPOCHS and RUNGS.index(answer.rung) > RUNGS.index(held[1]))
+            if answer.decides and stronger:
                 best[claim.number] = (claim.id, answer.rung)
     return best
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from stages.compare.contradictions import RULES
 from stages.compare.ladder import PLAUSIBLE, UNDECIDED
 from stages.compare.outcomes import OUTCOMES
-from stages.compare.verdicts import VERDICTS
+from stages.compare.verdicts import OURS_HIGHER, OURS_LOWER, VERDICTS
 from stages.core.files import atomic_folder, read_json, write_text
 from stages.core.layout import Layout
 from stages.documents.paper import Paper, load_papers
@@ -36,7 +36,12 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters |= {each.__name__: each for each in FILTERS}
-    made.tests |= {"agreeing": agrees, "undecided": UNDECIDED.__contains__, "plausible": PLAUSIBLE.__eq__}
+    made.tests |= {
+        "agreeing": agrees,
+        "undecided": UNDECIDED.__contains__,
+        "plausible": PLAUSIBLE.__eq__,
+        "of_reading": (OURS_HIGHER, OURS_LOWER).__contains__,
+    }
     return made
 
 
