@@ -118,14 +118,14 @@ def test_the_first_screen_counts_the_ladder(made: tuple[Layout, Element]) -> Non
         cells = [cell for cell in lines[paper] if cell.tag == "td"]
         for rung in RUNGS:
             counted = [cell for cell in about["numbers"] if cell["rung"] == rung]
-            agree, maybe = (sum(cell["numbers"] for cell in counted if cell["answer"] in answers)
-                            for answers in (FOR_IT, ("plausible",)))  # fmt: skip
-            against = sum(cell["numbers"] for cell in counted) - agree - maybe
+            agree, maybe, other = (sum(cell["numbers"] for cell in counted if cell["answer"] in answers)
+                                   for answers in (FOR_IT, ("plausible",), CONTRADICTED[2:]))  # fmt: skip
+            against = sum(cell["numbers"] for cell in counted) - agree - maybe - other
             first = cells.pop(0)
             told = [first, cells.pop(0)] if first.get("colspan") is None else [first]
             numbers = [[int(number) for number in re.findall(r"\d+", text(cell))] for cell in told]
-            if agree or maybe or against:
-                assert numbers == [[each for each in (agree, maybe) if each], [against] if against else []]
+            if counted:
+                assert numbers == [[each for each in pair if each] for pair in ((agree, maybe), (other, against))]
             else:
                 assert [text(cell) for cell in told] == ["\N{EN DASH}"]
         assert text(cells.pop(0)).replace("\N{EN DASH}", "0") == str(about["open"])
