@@ -1,4 +1,4 @@
-"""Print what was measured, which evidence decides how many published numbers, and where the report lies."""
+"""Print what was measured, which evidence decides how many numbers, and where the report lies."""
 
 from __future__ import annotations
 
