@@ -4,11 +4,12 @@
     make mutants MODULE=stages/learning/schedules.py              the same, mutmut installed first
 
 Every change is a mutant: another number, operator or branch, an argument that is left out or None, a string in other
-letters. It is killed if a test of the module fails, and survives if all pass. One whose tests do not end within ten times
-what they took before, and a minute, counts as neither: an endless loop is noticed, a busy machine is not. Printed is a row
-per module, then as a difference everything that was not killed; docs/mutants.md has the last figures and says why survivors survive. Nothing is written to the
-repository: all happens in a copy. A module takes minutes of one core (about half a second for a mutant that is killed,
-all of its tests for one that survives), all of them some hours; --jobs runs several mutants side by side.
+letters. It is killed if a test of the module fails, and survives if all pass. One whose tests do not end within ten
+times what they took before, and a minute, counts as neither: it may be an endless loop, or the machine was busy.
+Printed is a row per module, then as a difference everything that was not killed; docs/mutants.md has the last figures,
+and says why survivors survive. Nothing is written to the repository: all happens in a copy. A module takes minutes of
+one core, about half a second for a mutant that is killed and all of its tests for one that survives, all modules some
+hours; --jobs runs several mutants side by side.
 
 Texts of errors are not mutated, nor what is decorated, nor what stands outside of functions: mutmut leaves these alone.
 """
@@ -50,7 +51,7 @@ TESTS = {
     "stages/compare/claims_in_words.py": "statements statements_of_many grounds",
     "stages/compare/contradictions.py": "findings",
     "stages/compare/findings.py": "finding_rows",
-    "stages/compare/intervals.py": "statistics",
+    "stages/compare/intervals.py": "statistics statements",
     "stages/compare/pooled.py": "pooled",
     "stages/compare/verdicts.py": "verdicts",
 }

@@ -9,9 +9,11 @@ from scipy.stats import chi2, f, norm, ttest_1samp, ttest_rel
 
 from stages.compare.intervals import (
     Estimate,
+    accuracy_of,
     contrast,
     equality,
     estimate,
+    holm,
     mcnemar,
     over_seeds,
     paired_difference,
@@ -215,3 +217,40 @@ def test_the_f_test_of_two_runs_is_students_paired_test() -> None:
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_runs_that_are_all_alike_are_equal(seeds: int) -> None:
     assert equality([right(0.9, seeds)] * 4) == 1.0
+
+
+def test_seeds_that_differ_alike_in_every_run_leave_the_spread_of_their_images() -> None:
+    """Accuracies 0.9 and 0.8 under both seeds: F is 2 * 0.05^2 * 2 over 1 / (12 * 100^2), of 1 and 1 degrees."""
+    runs = [{seed: np.arange(100) < count for seed in (0, 1)} for count in (90, 80)]
+    assert equality(runs) == pytest.approx(f.sf(2 * 2 * 0.05**2 * 12 * 100**2, 1, 1), rel=1e-6)
+
+
+def test_a_value_that_is_the_same_everywhere_is_not_nothing_unless_it_is_0() -> None:
+    for value, p in ((0.5, 0.0), (1.0, 0.0), (0.0, 1.0)):
+        assert over_seeds([value] * 3) == Estimate(value, value, value, 3, p)
+    assert estimate({0: np.full(4, 0.5)}) == Estimate(0.5, 0.5, 0.5, 1, 0.0)
+
+
+def test_two_images_are_enough_for_an_interval() -> None:
+    found = estimate({0: np.array([0.25, 0.75])})
+    half = norm.ppf(0.975) * 0.25  # the standard deviation of 0.25 and 0.75 is sqrt(1 / 8)
+    assert (found.low, found.high) == pytest.approx((0.5 - half, 0.5 + half), rel=1e-9)
+
+
+def test_an_accuracy_is_the_mean_over_the_seeds() -> None:
+    assert accuracy_of({0: np.array([1, 1, 0, 0]), 1: np.array([1, 0, 0, 0])}) == 0.375
+
+
+def test_holms_adjustment_is_its_definition() -> None:
+    """The largest of (m - j + 1) p_j over all j up to one's own, at most 1 (Holm 1979); p-values of 1/64 are exact."""
+    draws = numpy_stream("holm")
+    for count in (1, 2, 5, 9):
+        p_values = (draws.integers(0, 64, count) / 64).tolist()
+        ordered = sorted(p_values)
+        steps = [min(1.0, (count - rank) * p) for rank, p in enumerate(ordered)]
+        expected = [max(steps[: ordered.index(p) + 1]) for p in p_values]
+        of_equals = [max(steps[: count - ordered[::-1].index(p)]) for p in p_values]
+        assert all(low <= found <= high for low, found, high in zip(expected, holm(p_values), of_equals, strict=True))
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.6]) == [1.0, 1.0]
+    assert holm([]) == []

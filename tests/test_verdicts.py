@@ -103,6 +103,14 @@ def test_an_interval_that_touches_the_margin_decides_nothing(low: float, high: f
     assert judge(interval(low, high), Target(0.5, 0.5, "printed"), 0.25, "higher") == INCONCLUSIVE
 
 
+def test_a_number_at_the_end_of_what_one_more_seed_may_give_is_plausible() -> None:
+    found = Interval(0.5, None, None, 3, "seeds", 0.25, 0.75)
+    for low, high, said in ((0.75, 0.875, True), (0.125, 0.25, True), (0.7501, 0.875, False), (0.125, 0.2499, False)):
+        assert plausible(found, Target(low, high, "printed")) == said
+    assert plausible(replace(found, predicted_low=None), AIM) is None
+    assert drawn([0.5, 0.6], Spread(0.1, 3, POOLED)).seeds == 2
+
+
 def test_without_an_interval_nothing_is_decided() -> None:
     assert judge(Interval(0.9, None, 0.95, 1, ""), AIM, 0.02, "higher") == INCONCLUSIVE
     assert judge(Interval(0.9, None, None, 1, ""), AIM, 0.02, "higher") == INCONCLUSIVE
