@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -253,11 +254,20 @@ def test_the_committed_simulation_keeps_what_the_report_says() -> None:
 def test_the_page_shows_the_last_of_the_first_epochs_and_the_answer(tmp_path: Path) -> None:
     found = answers(beside(a=begun("elman", "elman", (-0.03, -0.01, 0.02, 0.04))), log_of())
     rows = [{key: str(value) for key, value in row.items()} for row in found["elman"].rows]
-    source = (
-        '{% import "macros.html.j2" as m with context %}{{ m.first_epochs(rows, rule, summed, "x", ".", "f.csv") }}'
+    source = '{% import "macros.html.j2" as m with context %}{% include "sections/first_epochs.html.j2" %}'
+    paper = load_paper(PAPERS / "mnist-rnn")
+    page = (
+        environment()
+        .from_string(source)
+        .render(
+            view=SimpleNamespace(first_epochs=rows),
+            paper=paper,
+            summary={"papers": {paper.id: {"first_epochs": summed_up(found)}}},
+            home=".",
+            folder="",
+            revision=("abc",),
+        )
     )
-    rule = load_paper(PAPERS / "mnist-rnn").first_epochs
-    page = environment().from_string(source).render(rows=rows, rule=rule, summed=summed_up(found), revision=("abc",))
     assert '<th scope="row">elman</th><td>4</td>' in page
     assert "<td>10.36</td>" in page  # the log's train loss of epoch 10
     assert "<td>0.9455</td>" in page
