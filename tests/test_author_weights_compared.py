@@ -108,10 +108,14 @@ def test_the_page_says_how_many_images_are_right_and_sets_every_number_beside_th
     (weights,) = PAPER.author_weights
     rows = author_weights_rows(Beside(PAPER, RECURNETS, {}, Energy(), weights=(scores_of(),)))
     read_back = list(csv.DictReader(io.StringIO(csv_text(rows, AUTHOR_WEIGHTS_COLUMNS))))
-    source = '{% import "macros.html.j2" as m with context %}{{ m.author_weights(known, rows, "x", "full", "x.csv") }}'
+    source = (
+        '{% import "macros.html.j2" as m with context %}{% set home, folder = "full", "x/" %}'
+        '{% include "sections/weights.html.j2" %}'
+    )
 
     def page(shown: list[dict[str, str]]) -> str:
-        text = environment().from_string(source).render(known=[weights], rows=shown, revision=("abc", "today"))
+        view = {"author_weights": shown}
+        text = environment().from_string(source).render(paper=PAPER, view=view, revision=("abc", "today"))
         return " ".join(re.sub("<[^>]+>", " ", text).replace("\N{NARROW NO-BREAK SPACE}", ",").split())
 
     made = page(read_back)

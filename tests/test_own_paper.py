@@ -57,7 +57,7 @@ def section(clone: Clone) -> Element:
         (clone.folder / "reports" / "report.html").read_text(encoding="utf-8")
     )
     (found,) = page.iterfind(f".//section[@id='{PAPER}']")
-    assert page.find(f".//nav/a[@href='#{PAPER}']") is not None
+    assert page.find(f".//nav//a[@href='#{PAPER}']") is not None
     return found
 
 

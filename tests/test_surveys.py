@@ -56,7 +56,7 @@ def test_a_grid_has_a_row_per_cell_that_was_made(tmp_path: Path) -> None:
     (grid,) = made.paper.grids
     rows = grid_rows(made, grid)
     assert [(row["row"], row["column"], row["scale"]) for row in rows] == [
-        (3, 64, "full run"), (12, 512, "full run"),
+        (3, 64, "our reading"), (12, 512, "our reading"),
     ]  # fmt: skip
     assert rows[0]["test_accuracy"] == made.ours["sensitivity-3-64"].mean("test_accuracy")
 
