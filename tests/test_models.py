@@ -217,3 +217,25 @@ def test_row_networks_read_rows_and_say_the_same_in_training_and_evaluation(arch
     assert torch.allclose(model.head(model.recurrent(rows)[0][:, -1]), model(images), rtol=0, atol=1e-12)
     with pytest.raises(ValueError, match="a row of the images has 24 values, but the model's `width` makes 18"):
         model(torch.rand(5, 3, 4, 8, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("architecture", ["elman", "lstm"])
+def test_row_networks_run_our_recurrence_in_training_and_torchs_where_it_is_as_fast(
+    architecture: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = make(architecture, channels=1, width=6, hidden=5)
+    ours: list[Tensor] = []
+
+    def spy(rows: Tensor, *weights: Tensor) -> Tensor:
+        ours.append(rows)
+        return last_state(rows, *weights)
+
+    last_state = type(model).last_state
+    monkeypatch.setattr(type(model), "last_state", staticmethod(spy))
+    images = torch.rand(2, 1, 4, 6)
+    model(images)
+    assert len(ours) == 1
+    model(images.clone().requires_grad_())  # saliency asks for gradients of the images, which ours does not give
+    with torch.no_grad():
+        model(images)
+    assert len(ours) == 1

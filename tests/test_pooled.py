@@ -5,11 +5,12 @@ from dataclasses import replace
 from statistics import mean, stdev, variance
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import bartlett as scipys_bartlett
 
 from stages.compare.pooled import POOLED, SEEDS, Spread, bartlett, pooled, spread_of, step_of, stuck
-from stages.results.cell_result import CellResult
+from stages.results.cell_result import COMPOSITION_COLUMNS, CellResult
 from stages.results.metric import Metric
 from stages.splits.streams import numpy_stream
 from tests.judged import A, B, C, first, made, predicting, with_seeds
@@ -57,6 +58,27 @@ def test_runs_that_vary_differently_or_lie_elsewhere_are_not_pooled() -> None:
     far = (0.50, 0.505, 0.51)  # 0.25 and 0.086 are within a factor of four, 0.25 and 0.0099 are not
     assert pooled(OWN, [far]) is not None
     assert pooled((0.99, 0.991), [far]) == pooled((0.99, 0.991))
+
+
+def test_levels_are_alike_up_to_four_times_the_expected_variance_both_ways() -> None:
+    own = (0.5, 0.5, 0.53, 0.47)  # level 1/4, as all runs here are losses: 1/16 and 1 are its border
+    for level in (0.25, 1.0):
+        assert pooled(own, [[level * value / 0.5 for value in own]], loss=True) == Spread(
+            pytest.approx(stdev(own), rel=1e-9), 6, POOLED
+        )
+    for level in (0.24, 1.01):
+        assert pooled(own, [[level * value / 0.5 for value in own]], loss=True) == Spread(
+            pytest.approx(stdev(own), rel=1e-9), 3, SEEDS
+        )
+
+
+def test_a_perfect_level_expects_half_an_image() -> None:
+    # mean (1 - mean) would be 0 at .999 .. 1; with 10 images, a step of .1, it is taken to be .05
+    own, other = (1.0, 1.0), (0.98, 0.98)
+    whole = (2 * (0.1 / math.sqrt(12)) ** 2 / 0.05) / 2
+    assert pooled(own, [other], step=0.1) == Spread(pytest.approx(math.sqrt(whole * 0.05), rel=1e-9), 2, POOLED)
+    below = (0.79, 0.79)  # .1659 is 3.3 times .05
+    assert pooled(own, [below], step=0.1) is not None
 
 
 def test_seeds_that_agree_vary_as_rounding_to_whole_images_does() -> None:
@@ -115,6 +137,19 @@ def test_where_runs_differ_those_of_the_same_architecture_count() -> None:
 )
 def test_a_single_image_is_the_smallest_step(metric: str, step: float) -> None:
     assert step_of(run(A, 900), Metric.parse(metric)) == step
+
+
+def test_training_images_are_counted_where_they_are_tabulated() -> None:
+    accuracy = Metric.parse("train_accuracy")
+    rows = [(part, 0, "zero", images, images, 0, 0) for part, images in (("train", 500), ("test", 1000))]
+    tabulated = replace(run(A, 900), composition=pd.DataFrame(rows, columns=list(COMPOSITION_COLUMNS)))
+    assert step_of(tabulated, accuracy) == 1 / 500
+    assert step_of(replace(tabulated, composition=None), accuracy) == 0
+
+
+def test_losses_of_a_run_are_pooled_as_losses_and_accuracies_in_steps_of_an_image() -> None:
+    one, other = run(A, 1000, 1000), run(B, 1000, 1000)
+    assert spread_of(one, ACCURACY, [other]) == Spread(pytest.approx(1e-3 / math.sqrt(12), rel=1e-9), 2, POOLED)
 
 
 def test_pooling_finds_the_spread_that_the_runs_share() -> None:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -24,6 +25,12 @@ from stages.report.views import PublishedTable
 WIDTH, NAMES, LINE, BELOW, ABOVE = 8.8, 1.75, 0.2, 0.62, 0.28  # inches: of all, of the rows' names, per row, around
 OURS, LOG = SERIES[0], SERIES[1]
 LANES = {"printed": -0.24, "log": 0.0, "ours": 0.24}  # where in its row a mark lies, of a row's height, downwards
+MARGIN, ROUNDED, INTERVAL = 0.88, 0.22, 0.1  # of a row's height: how thick a span is
+MARKS: Mapping[str, Mapping[str, Any]] = {
+    "printed": {"color": FOREGROUND, "marker": "|", "markersize": 5.5, "markeredgewidth": 1.3},
+    "log": {"color": LOG, "marker": "D", "markersize": 3.2},
+    "ours": {"color": OURS, "marker": "o", "markersize": 4},
+}
 Printed = Mapping[str, tuple[float, float]]
 Span = tuple[float, float]
 
@@ -128,20 +135,12 @@ def draw_dots(names: Sequence[str], panels: Sequence[Panel]) -> Drawing:
 
 
 def _draw_panel(axes: Axes, panel: Panel, rows: int) -> None:
-    for row, dot in panel.dots.items():
-        if dot.accepted is not None:
-            axes.add_patch(mpl.patches.Rectangle(
-                (dot.accepted[0], row - 0.44), dot.accepted[1] - dot.accepted[0], 0.88, facecolor=GRID, alpha=0.55,
-                linewidth=0))  # fmt: skip
-        lane = {name: row + place for name, place in LANES.items()}
-        axes.plot(dot.rounds, [lane["printed"]] * 2, color=SOFT, linewidth=3.2, solid_capstyle="butt")
-        axes.plot(dot.printed, lane["printed"], color=FOREGROUND, marker="|", markersize=5.5, markeredgewidth=1.3)
-        if dot.interval is not None:
-            axes.plot(dot.interval, [lane["ours"]] * 2, color=OURS, linewidth=1.5, solid_capstyle="butt")
-        if dot.log is not None:
-            axes.plot(dot.log, lane["log"], color=LOG, marker="D", markersize=3.2, linewidth=0)
-        if dot.ours is not None:
-            axes.plot(dot.ours, lane["ours"], color=OURS, marker="o", markersize=4, linewidth=0)
+    _draw_spans(axes, {row: dot.accepted for row, dot in panel.dots.items()}, GRID, MARGIN, alpha=0.55)
+    _draw_spans(axes, {row + LANES["printed"]: dot.rounds for row, dot in panel.dots.items()}, SOFT, ROUNDED)
+    _draw_spans(axes, {row + LANES["ours"]: dot.interval for row, dot in panel.dots.items()}, OURS, INTERVAL)
+    for name, style in MARKS.items():
+        there = [(getattr(dot, name), row + LANES[name]) for row, dot in panel.dots.items()]
+        axes.plot([x for x, _ in there if x is not None], [y for x, y in there if x is not None], linewidth=0, **style)
     ends = [end for dot in panel.dots.values() for end in _extent(dot)]
     room = 0.04 * (max(ends) - min(ends)) or 1.0
     axes.set_xlim(min(ends) - room, max(ends) + room)
@@ -152,6 +151,14 @@ def _draw_panel(axes: Axes, panel: Panel, rows: int) -> None:
     axes.tick_params(length=0, labelsize=8.5, pad=2)
     axes.spines[:].set_visible(False)
     axes.set_title(panel.title, fontsize=9, loc="left", pad=4)
+
+
+def _draw_spans(axes: Axes, spans: Mapping[float, Span | None], color: str, thick: float, alpha: float = 1.0) -> None:
+    """Those that exist as bars across their heights, one artist for all: a picture's time goes with its artists."""
+    there = {height: span for height, span in spans.items() if span is not None}
+    low, high = [span[0] for span in there.values()], [span[1] for span in there.values()]
+    widths = [end - start for start, end in zip(low, high, strict=True)]
+    axes.barh(list(there), widths, thick, low, color=color, alpha=alpha, linewidth=0)
 
 
 def _extent(dot: Dot) -> list[float]:
