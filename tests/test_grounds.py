@@ -37,6 +37,12 @@ def rows_of(document: str) -> dict[str, TableRow]:
     return {str(row["id"]): row for row in rows}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def judged_anew() -> None:
+    """Also where this process has run these tests before, on other code (`make mutants`)."""
+    rows_of.cache_clear()
+
+
 @cache
 def lines(path: str) -> list[dict[str, str]]:
     file = PAPERS / path
