@@ -120,9 +120,8 @@ def test_the_report_has_its_chart_its_runs_its_deviation_and_its_finding(clone: 
         assert said in text
 
 
-def test_the_readme_shows_what_is_added_here() -> None:
-    _, _, rest = (REPOSITORY / "README.md").read_text(encoding="utf-8").partition("\n## A paper of your own\n")
-    blocks = rest.partition("\n## ")[0].split("```")[1::2]
+def test_the_documentation_shows_what_is_added_here() -> None:
+    blocks = (REPOSITORY / "docs" / "own-paper.md").read_text(encoding="utf-8").split("```")[1::2]
     assert len(blocks) == 4
     shown = {path.read_text(encoding="utf-8") for path in OWN.rglob("*.*") if path.is_file()}
     for block in blocks:

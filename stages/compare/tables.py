@@ -214,7 +214,7 @@ def compare(results: Results, layout: Layout, cells: Cells) -> None:
         if cell.paper not in {document.paper.id for document in documents}:
             missing = PAPERS / cell.paper / "paper.yaml"
             raise StageError(
-                f"{missing} is missing, and {cell.key} is a run of that paper; write it (README.md shows how)."
+                f"{missing} is missing, and {cell.key} is a run of that paper; write it (docs/own-paper.md shows how)."
             )
     with atomic_folder(layout.reports / "tables") as folder:
         for document in documents:
