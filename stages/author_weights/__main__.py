@@ -22,12 +22,14 @@ from stages.author_weights.evaluate import evaluate_weights
 from stages.core.dependencies import code_of
 from stages.core.errors import run_stage
 from stages.core.layout import Layout
+from stages.core.torch_compiler import leave_out_compiler
 from stages.core.unchanged import unchanged
 from stages.params import load_cells, load_params
 
 
 def main() -> None:
     """The command line."""
+    leave_out_compiler()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("home", type=Path, help="folder with params.yaml: . or full")
     parser.add_argument("id", help="an entry of `author_weights` in params.yaml")

@@ -9,6 +9,7 @@ from stages.compare.tables import compare
 from stages.core.dependencies import code_of
 from stages.core.errors import run_stage
 from stages.core.layout import Layout
+from stages.core.torch_compiler import leave_out_compiler
 from stages.core.unchanged import unchanged
 from stages.params import load_cells
 from stages.results.read import read_results
@@ -16,6 +17,7 @@ from stages.results.read import read_results
 
 def main() -> None:
     """The command line."""
+    leave_out_compiler()
     parser = argparse.ArgumentParser(
         description=__doc__, epilog="Writes HOME/reports/tables, HOME/reports/summary.json and HOME/scores.csv."
     )

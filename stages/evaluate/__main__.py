@@ -23,6 +23,7 @@ from stages.core.dependencies import code_of
 from stages.core.errors import StageError, run_stage
 from stages.core.files import read_json
 from stages.core.layout import Layout
+from stages.core.torch_compiler import leave_out_compiler
 from stages.core.unchanged import unchanged
 from stages.core.validation import first_mistake
 from stages.evaluate.cell import evaluate_cell
@@ -48,6 +49,7 @@ def trained_cells(layout: Layout, key: str) -> list[Cell]:
 
 def main() -> None:
     """Command line."""
+    leave_out_compiler()
     layout, key = home_and_key(__doc__)
     cells, compute = trained_cells(layout, key), load_params(layout.params).compute
     inputs = {layout.results / "training" / key, *(layout.data(cell.dataset) for cell in cells)}

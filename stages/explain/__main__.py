@@ -20,6 +20,7 @@ from stages.cell import Cell
 from stages.core.dependencies import code_of
 from stages.core.errors import StageError, run_stage
 from stages.core.layout import Layout
+from stages.core.torch_compiler import leave_out_compiler
 from stages.core.unchanged import unchanged
 from stages.explain.maps import run
 from stages.params import Explanation, load_params
@@ -35,6 +36,7 @@ def asked(layout: Layout, key: str) -> tuple[Explanation, Cell, int]:
 
 def main() -> None:
     """The command line."""
+    leave_out_compiler()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("home", type=Path, help="folder with params.yaml: . or full")
     parser.add_argument("key", help="an entry of `explanations` in params.yaml")

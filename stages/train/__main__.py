@@ -21,6 +21,7 @@ import os
 from stages.cell import Cell, Compute
 from stages.core.errors import run_stage
 from stages.core.layout import Layout
+from stages.core.torch_compiler import leave_out_compiler
 from stages.core.unchanged import unchanged
 from stages.params import load_params
 from stages.params.command import home_and_key
@@ -36,6 +37,7 @@ def asked(layout: Layout, key: str) -> tuple[list[Cell], Compute]:
 
 def main() -> None:
     """Command line; with RAY_ADDRESS set, a node of that Ray cluster does the work."""
+    leave_out_compiler()
     layout, key = home_and_key(__doc__)
     cells, compute = asked(layout, key)
     if os.environ.get("RAY_ADDRESS"):
