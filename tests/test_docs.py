@@ -19,7 +19,7 @@ PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPO
 EVERY_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 MADE = (  # by running something, or as in an example
     "reports/", "data/", "results/", "checked/", "full/data/", "full/checked/", "full/results/", "cifar10/", ".venv",
-    ".dvc/cache/", "models/softmax_digits.py", "papers/softmax-digits/",
+    ".dvc/cache/", ".dvc/tmp/", "models/softmax_digits.py", "papers/softmax-digits/",
 )  # fmt: skip
 EXAMPLES = ("linear", "mlp")  # of own-paper.md
 
