@@ -78,27 +78,6 @@ def test_the_floor_plan_names_every_room() -> None:
     assert sorted(rooms) == sorted(folders | files)
 
 
-DOCUMENTS = [path for pattern in ("*.md", "docs/*.md", "papers/*.md") for path in sorted(REPOSITORY.glob(pattern))]
-
-
-def anchors(path: Path) -> set[str]:
-    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(REPOSITORY).as_posix())
-def test_what_a_document_names_is_there(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    for target in re.findall(r"\]\((?!https:)([^)]+)\)", text):
-        name, _, anchor = target.partition("#")
-        linked = path.parent / name if name else path
-        assert linked.is_file(), target
-        assert not anchor or anchor in anchors(linked), target
-    named = re.findall(r"`((?:stages|commands|benchmarks|models|tests|docs|full|published)/[\w/]*(?:\.\w+)?)`", text)
-    made = {"full/data/", "models/softmax_digits.py"}  # by the pipeline, and by who adds a paper
-    assert [name for name in named if name not in made and not (REPOSITORY / name).exists()] == []
-
-
 @pytest.mark.parametrize("path", sorted(REPOSITORY.glob("tests/test_*.py")), ids=lambda path: path.stem)
 def test_the_first_line_of_a_test_file_says_what_it_is_about(path: Path) -> None:
     assert path.read_text(encoding="utf-8").startswith('"""')
