@@ -1,6 +1,5 @@
 SHELL := /bin/bash
 PYTHON ?= python3
-JOBS ?= 1
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
@@ -16,8 +15,8 @@ endef
 .PHONY: reproduce test lint check benchmark mutants environment lock help
 
 # The first target is what plain `make` makes. `make help` prints what stands behind every ##.
-reproduce: environment ## the default pipeline, then a summary and where the report lies; JOBS=4: four stages side by side
-	$(if $(filter-out 1,$(JOBS)),python -m commands reproduce . --jobs $(JOBS),dvc repro)
+reproduce: environment ## the default pipeline on all cores, a summary, where the report lies; JOBS=1: one stage after another
+	$(if $(filter 1,$(JOBS)),dvc repro,python -m commands reproduce . $(addprefix --jobs ,$(JOBS)))
 	@python -m commands summary .
 
 test: lint ## lint, types and the whole test suite
@@ -42,14 +41,15 @@ benchmark: environment ## training speed beside a naive loop and the processor's
 # mutmut comes with an extra of its own, so that nothing else installs it; docs/mutants.md has the last figures.
 mutants: environment ## do the tests notice a wrong program? hours; MODULE=stages/learning/metrics.py: minutes, that one
 	$(install) --quiet --extra mutants
-	python -m benchmarks.mutants --jobs $(JOBS) $(MODULE)
+	python -m benchmarks.mutants $(addprefix --jobs ,$(JOBS)) $(MODULE)
 
-# Also tells git how to merge what is made by running stages (.gitattributes), if this is a clone.
+# A clone's git is told how to merge what is made by running stages (.gitattributes); DVC, where there is no git.
 environment: .venv/complete ## .venv with all that the targets need; PYTHON=python3.12: from that interpreter
 	@if up=$$(git rev-parse --show-cdup 2>/dev/null) && [ -z "$$up" ]; then \
 		git config merge.dvc-lock.driver "$(BIN)/python -m commands merge-lock %O %A %B %P"; \
 		git config merge.made-anew.driver "echo %P: kept as on this branch, made anew by dvc repro >&2"; \
-	fi
+		if grep -qs no_scm .dvc/config.local; then $(BIN)/python -m dvc config --local --unset core.no_scm; fi; \
+	elif [ -d .dvc ]; then $(BIN)/python -m dvc config --local core.no_scm true; fi
 
 .venv/complete: pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 14) else \

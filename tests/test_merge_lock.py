@@ -238,3 +238,17 @@ def test_outside_of_a_clone_nothing_is_set_and_nothing_said(tmp_path: Path) -> N
     unpacked.initialised()
     inner.run("make", "environment")
     assert "merge." not in unpacked.git("config", "--list", "--local").stdout
+
+
+def test_an_unpacked_archive_runs_without_git_and_takes_to_it_later(tmp_path: Path) -> None:
+    unpacked = Repository(tmp_path)
+    for name, text in {"params.yaml": PARAMS, "dvc.yaml": PIPELINE, ".dvc/config": ""}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert "is not a git repository" in unpacked.run("dvc", "repro", ok=False).stderr
+    unpacked.run("make", "environment")
+    unpacked.run(sys.executable, "-m", "commands", "reproduce", ".", "--jobs", "2")
+    assert unpacked.read("compared") == "1\n9\n"
+    unpacked.initialised().run("make", "environment")
+    assert "no_scm" not in unpacked.run("dvc", "config", "--list").stdout
+    assert unpacked.run("dvc", "status").stdout.strip() == "Data and pipelines are up to date."

@@ -19,6 +19,7 @@ from dvc.lock import LockError
 from dvc.repo import Repo
 
 from commands.audit import stale_stages
+from commands.reproduce.__main__ import main
 from commands.reproduce.driver import reproduce
 from stages.core.errors import StageError
 from tests.small import REPOSITORY
@@ -142,6 +143,19 @@ def test_a_process_gets_its_share_of_the_cores_unless_told_otherwise(
     pipeline({"a": "echo $OMP_NUM_THREADS > cells/a"})
     reproduce(Path(), 4)
     assert Path("cells/a").read_text().strip() == share
+
+
+@pytest.mark.parametrize(("asked", "jobs"), [([], 8), (["--jobs", "3"], 3)])
+def test_as_many_stages_run_as_there_are_cores_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, asked: list[str], jobs: int
+) -> None:
+    called: list[tuple[object, ...]] = []
+    monkeypatch.setattr("commands.reproduce.__main__.reproduce", lambda *given: called.append(given))
+    monkeypatch.setattr("commands.reproduce.__main__.cores", lambda: 8)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr("sys.argv", ["reproduce", "full", *asked, "check"])
+    main()
+    assert called == [(Path("full"), jobs, ["check"])]
 
 
 REPRO = (sys.executable, "-m", "dvc", "repro")

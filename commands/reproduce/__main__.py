@@ -1,12 +1,13 @@
 """Run the pipeline of a home with several stages side by side.
 
-    python -m commands reproduce HOME --jobs N [TARGET ...]
+    python -m commands reproduce HOME [--jobs N] [TARGET ...]
 
-does what `dvc repro` does, N commands at a time: what is up to date stays, what the cache has is taken from there, the
-rest runs in the order of its dependencies and is recorded in dvc.lock. A TARGET is a stage of HOME/dvc.yaml, wildcards
-allowed, and brings what it depends on. A stage that fails does not stop those that do not need it; it is reported at
-the end, and the exit status is 1. A process gets the cores divided by N as OMP_NUM_THREADS, unless you have set that;
-it is what `compute.threads: 0` uses. At the end `dvc repro` is asked, and must find nothing to do.
+does what `dvc repro` does, N commands at a time, one per core unless you say otherwise: what is up to date stays, what
+the cache has is taken from there, the rest runs in the order of its dependencies and is recorded in dvc.lock. A TARGET
+is a stage of HOME/dvc.yaml, wildcards allowed, and brings what it depends on. A stage that fails does not stop those
+that do not need it; it is reported at the end, and the exit status is 1. A process gets the cores divided by N as
+OMP_NUM_THREADS, unless you have set that; it is what `compute.threads: 0` uses. At the end `dvc repro` is asked, and
+must find nothing to do.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import signal
 from pathlib import Path
 
 from commands.reproduce.driver import reproduce
+from commands.reproduce.processes import cores
 from stages.core.errors import run_stage
 
 
@@ -30,14 +32,14 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("home", type=Path, help="folder with dvc.yaml: . or full")
-    parser.add_argument("--jobs", type=positive, required=True, help="how many stages run side by side")
+    parser.add_argument("--jobs", type=positive, help="how many stages run side by side (default: one per core)")
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="a stage, say 'train@mnist-*' (default: all)")
     arguments = parser.parse_intermixed_args()  # targets may follow --jobs
     signal.signal(signal.SIGINT, signal.default_int_handler)  # also behind a shell's &, for the commands inherit it
     for number in (signal.SIGTERM, signal.SIGHUP):  # end as tidily; nohup's wish is respected
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
-    reproduce(arguments.home, arguments.jobs, arguments.targets)
+    reproduce(arguments.home, arguments.jobs or cores(), arguments.targets)
 
 
 if __name__ == "__main__":

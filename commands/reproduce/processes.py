@@ -98,8 +98,13 @@ class Processes:
                 os.killpg(process.pid, number)
 
 
+def cores() -> int:
+    """What a container or a batch system leaves us of the machine."""
+    from joblib import cpu_count
+
+    return int(cpu_count())
+
+
 def thread_share(jobs: int) -> str:
     """The threads of each of ``jobs`` processes: OMP_NUM_THREADS if it is set, else its share of the cores."""
-    from joblib import cpu_count  # knows what a container or a batch system leaves us of the machine
-
-    return os.environ.get("OMP_NUM_THREADS") or str(max(1, cpu_count() // jobs))
+    return os.environ.get("OMP_NUM_THREADS") or str(max(1, cores() // jobs))
