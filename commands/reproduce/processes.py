@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
 
+from commands.reproduce.forked import Forked, fork, stage_of
+
 GRACE_SECONDS = 10.0
 
 
@@ -31,12 +33,18 @@ class Ended:
     status: int
 
 
+@dataclass(frozen=True)
+class _Running:
+    process: subprocess.Popen[str] | Forked
+    reader: Thread
+
+
 class Processes:
     """Shell commands by their names. Use as a context manager: what still runs at its end is stopped."""
 
     def __init__(self) -> None:
         self._events: SimpleQueue[Line | Ended] = SimpleQueue()
-        self._running: dict[str, subprocess.Popen[str]] = {}
+        self._running: dict[str, _Running] = {}
 
     def __enter__(self) -> Processes:
         return self
@@ -49,22 +57,13 @@ class Processes:
 
     def start(self, name: str, command: str, folder: str, environment: Mapping[str, str]) -> None:
         """Run ``command`` in ``folder``. A session of its own keeps a terminal's Ctrl-C for us to pass on."""
-        process = subprocess.Popen(
-            command,
-            shell=True,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-            start_new_session=True,
-        )
-        self._running[name] = process
-        Thread(target=self._read, args=(name, process), daemon=True).start()
+        stage = stage_of(command, folder)
+        process = fork(stage, environment) if stage else _shell(command, folder, environment)
+        reader = Thread(target=self._read, args=(name, process), daemon=True)
+        self._running[name] = _Running(process, reader)
+        reader.start()
 
-    def _read(self, name: str, process: subprocess.Popen[str]) -> None:
+    def _read(self, name: str, process: subprocess.Popen[str] | Forked) -> None:
         assert process.stdout is not None
         for line in process.stdout:
             self._events.put(Line(name, line.rstrip()))
@@ -85,17 +84,31 @@ class Processes:
         deadline = time.monotonic() + GRACE_SECONDS
         try:
             self._signal(signal.SIGINT)
-            for process in self._running.values():
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(max(0.0, deadline - time.monotonic()))
+            for running in self._running.values():
+                running.reader.join(max(0.0, deadline - time.monotonic()))
         finally:
             self._signal(signal.SIGKILL)
             self._running.clear()
 
     def _signal(self, number: signal.Signals) -> None:
-        for process in self._running.values():
+        for running in self._running.values():
             with suppress(ProcessLookupError):
-                os.killpg(process.pid, number)
+                os.killpg(running.process.pid, number)
+
+
+def _shell(command: str, folder: str, environment: Mapping[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command,
+        shell=True,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=True,
+    )
 
 
 def cores() -> int:
