@@ -144,6 +144,16 @@ def test_noise_is_added_in_the_pixel_scale_and_not_clipped() -> None:
     assert ours.max() > 1
 
 
+def test_evaluating_padded_images_gives_the_centre_with_the_noise_of_its_pixels() -> None:
+    sigma = np.array([0, 0.5] * 10, np.float32)
+    source = part()
+    noisy, changes = Part(source.images, source.labels, sigma), Transform(mean=(0,) * 3, std=(1,) * 3, crop_padding=2)
+    images = load_images(noisy, changes, CPU, training=True, noise_seed=3)
+    ours = torch.cat([batch.pixels for batch in ordered_batches(images, 6)]).permute(0, 2, 3, 1).numpy()
+    expected = source.images / np.float32(255) + noise(sigma, (32, 32, 3), 3)
+    np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-6)
+
+
 def test_noise_is_cropped_and_flipped_with_its_image() -> None:
     """Of copies of one image, each told by its noise."""
     sigma = np.full(20, 0.5, np.float32)

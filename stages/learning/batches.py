@@ -215,7 +215,7 @@ def _ordered_batches(images: Images, batch_size: int) -> Iterator[Batch]:
             pixels = images.pixels[torch.arange(start, min(start + batch_size, len(images)))].to(images.device)
         else:
             pixels = images.pixels[chosen]
-        extra = None if images.noise is None else images.noise[chosen]
+        extra = None if images.noise is None else images.noise[chosen][:, *centre]
         yield _batch(images, chosen, _normalise(images, pixels[:, *centre], extra))
 
 
