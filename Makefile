@@ -16,7 +16,7 @@ endef
 
 # The first target is what plain `make` makes. `make help` prints what stands behind every ##.
 reproduce: environment ## the default pipeline on all cores, a summary, where the report lies; JOBS=1: one stage after another
-	$(if $(filter 1,$(JOBS)),dvc repro,python -m commands reproduce . $(addprefix --jobs ,$(JOBS)))
+	python -m commands reproduce . $(addprefix --jobs ,$(JOBS))
 	@python -m commands summary .
 
 test: lint ## lint, types and the whole test suite
