@@ -94,7 +94,7 @@ def plan() -> tuple[Any, Any, list[Any]]:
 
 def run(repo: Any, graph: Any, stages: list[Any], jobs: int) -> None:
     """What commands.reproduce.driver does after the plan."""
-    with repo.lock, repo.scm_context(quiet=True), Board(len(stages)) as board:
+    with repo.lock, repo.scm_context(quiet=True), Board([stage.addressing for stage in stages], jobs) as board:
         reproduction = Reproduction(repo, graph, stages, jobs, board)
         reproduction.run()
     assert not reproduction.failed, "a copy of made-up results cannot fail"

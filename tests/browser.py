@@ -32,7 +32,11 @@ def chromium() -> str | None:
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
-def write_report(home: Path) -> Path:
+def report_of(home: Path) -> Path:
+    return Layout(home).reports / "report.html"
+
+
+def write_report(home: Path) -> None:
     """The report of a full run that misses most cells; two of its recipes have three seeds."""
     text = (ROOT / "full" / "params.yaml").read_text()
     assert text.count("\n    seeds: [0]\n") > 1
@@ -45,7 +49,6 @@ def write_report(home: Path) -> Path:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("sys.argv", ["stage", str(home)])
             stage()
-    return Layout(home).reports / "report.html"
 
 
 @contextmanager

@@ -17,21 +17,39 @@ BIN = Path(sys.executable).parent
 
 
 class Clone:
-    """A repository with the project's files and tiny parameters."""
+    """A repository in ``folder``."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        listed = self.run("git", "ls-files", "-co", "--exclude-standard", "-z", cwd=REPOSITORY).stdout
+
+    @classmethod
+    def made(cls, folder: Path) -> Clone:
+        """One with the project's files and tiny parameters."""
+        clone = cls(folder)
+        listed = clone.run("git", "ls-files", "-co", "--exclude-standard", "-z", cwd=REPOSITORY).stdout
         for name in filter(None, listed.split("\0")):
             source, target = REPOSITORY / name, folder / name
             if source.is_file() and Path(name).name != "dvc.lock":
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source, target, follow_symlinks=False)
-        self.change(self.tiny)
-        self.run("git", "init", "-q", "-b", "main")
-        self.run("git", "config", "user.name", "Test")
-        self.run("git", "config", "user.email", "test@example.org")
-        self.commit("start")
+        clone.change(cls.tiny)
+        clone.run("git", "init", "-q", "-b", "main")
+        clone.run("git", "config", "user.name", "Test")
+        clone.run("git", "config", "user.email", "test@example.org")
+        clone.commit("start")
+        return clone
+
+    @classmethod
+    def complete(cls, folder: Path) -> Clone:
+        """As :meth:`made`, with the whole pipeline run by the project's own driver; git knows nothing of that yet."""
+        clone = cls.made(folder)
+        said = clone.run(sys.executable, "-m", "commands", "reproduce", ".").stdout
+        assert "`dvc repro` finds nothing to do." in said
+        return clone
+
+    def copied(self, folder: Path) -> Clone:
+        """The same in another folder, with DVC's cache."""
+        return Clone(shutil.copytree(self.folder, folder, symlinks=True, dirs_exist_ok=True))
 
     @staticmethod
     def tiny(params: dict) -> None:

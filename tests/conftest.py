@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 
 if TYPE_CHECKING:  # most tests need no browser
     from playwright.sync_api import Browser
 
     from tests.browser import Visit
+    from tests.clone import Clone
+
+FIRST = ("pipeline", "browser", "slow")  # by their marks: what is begun last should not take long
 
 # Test files run side by side; threads of several processes on few cores would only wait for each other.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, so that all cores are busy to the end."""
+    items.sort(
+        key=lambda item: min((FIRST.index(mark.name) for mark in item.iter_markers() if mark.name in FIRST), default=9)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +47,35 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.fixture(scope="module")
-def report(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from tests.browser import write_report
+@pytest.fixture(scope="session")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a full run that misses most cells, in its home."""
+    from tests.browser import report_of, write_report
 
-    return write_report(tmp_path_factory.mktemp("home"))
+    return report_of(made_once(tmp_path_factory, "report", write_report))
+
+
+@pytest.fixture(scope="session")
+def complete(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A clone in which the whole pipeline was run, to be copied."""
+    from tests.clone import Clone
+
+    return Clone(made_once(tmp_path_factory, "complete", Clone.complete))
+
+
+def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """The folder that ``make`` fills, for the first of the processes of this test run that needs it."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder, done = shared / name, shared / f"{name}.done"
+    with FileLock(shared / f"{name}.lock"):
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            done.touch()
+    return folder
 
 
 @pytest.fixture

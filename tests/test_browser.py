@@ -14,6 +14,8 @@ SHOTS = ROOT / "test-artifacts"
 PAPER, CHART = "mnist-rnn", "#mnist_rnn_figure_4"
 WIDE, NARROW, PRINTED = 1400, 390, 1032  # the last: A4 on its side, in its margins
 
+pytestmark = pytest.mark.browser
+
 
 @pytest.fixture(scope="module", params=[(scheme, width) for scheme in ("light", "dark") for width in (WIDE, NARROW)])
 def unfolded(request: pytest.FixtureRequest, browser: Browser, report: Path) -> Iterator[tuple[Page, str, int]]:

@@ -11,6 +11,8 @@ from tests.browser import Visit, shows
 
 FOLDED = "T5.1-recurnet1-7-accuracy"  # of a run that was not made
 
+pytestmark = pytest.mark.browser
+
 
 def box(page: Page, selector: str) -> dict[str, float]:
     return page.locator(selector).evaluate("(each) => each.getBoundingClientRect().toJSON()")

@@ -44,6 +44,8 @@ ORDER = (
     "not run",
 )
 
+pytestmark = pytest.mark.browser
+
 
 def test_every_chart_with_lines_is_drawn_and_replaces_its_picture(visit: Visit) -> None:
     page = visit()

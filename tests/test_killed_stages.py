@@ -17,6 +17,8 @@ from stages.splits.format import read_split
 from tests.clone import BIN, Clone
 from tests.small import REPOSITORY
 
+pytestmark = pytest.mark.pipeline
+
 
 class Waiting:
     """A repository of whose image folder one file is a pipe, so that downloading waits until it is fed."""
@@ -24,7 +26,7 @@ class Waiting:
     TARGET = "split-folder@mine"
 
     def __init__(self, folder: Path) -> None:
-        self.clone = Clone(folder)
+        self.clone = Clone.made(folder)
         self.clone.change(lambda params: params.update(folders={"mine": {"folder": "images"}}))
         for name in ("train/a", "train/b", "test/a", "test/b"):
             (folder / "images" / name).mkdir(parents=True)

@@ -20,6 +20,8 @@ OWN = Path(__file__).parent / "own_paper"
 FILES = sorted(str(path.relative_to(OWN)) for folder in ("papers", "models") for path in (OWN / folder).rglob("*.*"))
 RUNS = ("linear", "mlp")
 
+pytestmark = pytest.mark.pipeline
+
 
 class UnchangedClone(Clone):
     """With the parameters as they are."""
@@ -37,7 +39,7 @@ def add_entries(params: dict) -> None:
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    made = UnchangedClone(tmp_path_factory.mktemp("own"))
+    made = UnchangedClone.made(tmp_path_factory.mktemp("own"))
     for name in FILES:
         (made.folder / name).parent.mkdir(exist_ok=True)
         shutil.copy2(OWN / name, made.folder / name)

@@ -91,7 +91,8 @@ BAD = [
     (("\ndepth: 4", "\ndepth: deep"), "key 'depth': input should be a valid integer"),
     (("dataset: digits", "dataset: imagenet"), "unknown dataset 'imagenet': data has digits, mnist, svhn, cifar10"),
     (("architecture: recurnet1", "architecture: vgg"), "unknown architecture 'vgg': recurnets.models has recurnet1"),
-    (("momentum: 0.9", "momentun: 0.9"), "unknown key 'recurnets.recipe.optimizer.momentun'"),
+    (("momentum: 0.9", "momentun: 0.9"), "unknown key 'recipes.gunn15.optimizer.momentun'"),
+    (("lr: 0.003", "lr: -1"), "key 'recipes.mnist-rnn.optimizer.lr': input should be greater than 0"),
     (("mean: [0.1307]", "mean: [0.1, 0.2]"), "key 'recurnets.transforms.mnist': mean and std need one entry"),
     (("root:", "root: ["), "is not valid YAML"),
     (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,11 +17,13 @@ STAGES = ("check", "download", "split", "train-run", "evaluate-run")
 PREPARES = {"check", "download@digits", "split@digits"}
 SECRET = "secret-of-the-environment"
 
+pytestmark = pytest.mark.pipeline
+
 
 @pytest.fixture(scope="module")
 def origin(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """One run of the project's pipeline, trained and committed."""
-    made = Clone(tmp_path_factory.mktemp("origin"))
+    made = Clone.made(tmp_path_factory.mktemp("origin"))
     pipeline = yaml.safe_load((made.folder / "dvc.yaml").read_text())
     short = {"stages": {name: pipeline["stages"][name] for name in STAGES}}
     (made.folder / "dvc.yaml").write_text(yaml.safe_dump(short))
@@ -56,9 +57,8 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, ...]]]:
 
 def cloned(origin: Clone, folder: Path) -> Clone:
     """A clone by git, which has none of what DVC keeps."""
-    clone = copy.copy(origin)
-    clone.folder = folder
     origin.run("git", "clone", "-q", str(origin.folder), str(folder))
+    clone = Clone(folder)
     assert not (folder / "data").exists()
     assert not (folder / "results").exists()
     return clone

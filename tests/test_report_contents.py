@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from xml.etree.ElementTree import Element
 
 import html5lib
@@ -14,7 +15,6 @@ from stages.compare.columns import CLAIM_COLUMNS, LADDER_COLUMNS, OPEN_COLUMNS, 
 from stages.compare.ladder import RUNGS
 from stages.core.layout import Layout
 from stages.core.tables import Row, read_rows
-from tests.browser import write_report
 
 CONTRADICTED = ("better", "worse", "differs (ours higher)", "differs (ours lower)")
 FOR_IT = ("agrees", "exact", "follows", "match")
@@ -22,11 +22,10 @@ ORDER = ["recurnets", "mnist-rnn", "recnet", "gunn", "cnn-gru"]  # as in README
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Layout, Element]:
+def made(report: Path) -> tuple[Layout, Element]:
     """The report of a full run that misses most cells, read as HTML."""
-    home = tmp_path_factory.mktemp("home")
-    text = write_report(home).read_text(encoding="utf-8")
-    return Layout(home), html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(text)
+    page = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(report.read_text(encoding="utf-8"))
+    return Layout(report.parents[1]), page
 
 
 def rows(layout: Layout, paper: str, name: str, columns: tuple[str, ...]) -> list[Row]:

@@ -203,9 +203,9 @@ def test_ctrl_c_ends_the_commands_leaves_no_lock_and_says_how_to_continue(home: 
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     driver = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert driver.stdout is not None
-    awaited = {"cell@a: done in 0 s (2/3)", "cell@b: here"}
+    awaited = {"cell@a: done in 0 s", "cell@b: here"}
     for line in driver.stdout:
-        awaited.discard(line.rstrip())
+        awaited.discard(line.rstrip().partition(" (")[0])
         if not awaited:
             break
     try:

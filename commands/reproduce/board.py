@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import deque
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from statistics import fmean
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -14,13 +16,16 @@ if TYPE_CHECKING:
     from rich.console import Group
 
 TAIL_LINES = 20
+KNOWN = 1 / 4  # of the stages have to be over before it is said how long the others take
 
 
 class Board:
-    """Follows ``total`` stages. Use as a context manager."""
+    """Follows the stages called ``names``, of which ``jobs`` run side by side. Use as a context manager."""
 
-    def __init__(self, total: int) -> None:
-        self.total, self.ended = total, 0
+    def __init__(self, names: Sequence[str], jobs: int) -> None:
+        self.total, self.ended, self.jobs = len(names), 0, jobs
+        self.to_come = set(names)
+        self.took: dict[str, list[float]] = defaultdict(list)
         self.began: dict[str, float] = {}
         self.tails: dict[str, deque[str]] = {}
         self.start = time.monotonic()
@@ -62,8 +67,10 @@ class Board:
 
     def end(self, name: str, outcome: str) -> None:
         """Stage ``name`` is done, from the cache, or unchanged; ``outcome`` says which."""
+        if name in self.began:
+            self.took[_kind(name)].append(self.seconds(name))
         self._end(name)
-        self.say(f"{name}: {outcome} ({self.ended}/{self.total})")
+        self.say(f"{name}: {outcome} ({self.counted()})")
 
     def fail(self, name: str, reason: str) -> None:
         """Stage ``name`` failed; on a terminal, where its output was not kept, the end of it."""
@@ -71,7 +78,22 @@ class Board:
         if self.terminal:
             for text in tail:
                 self.say(f"{name}: {text}")
-        self.say(f"{name}: FAILED, {reason} ({self.ended}/{self.total})")
+        self.say(f"{name}: FAILED, {reason} ({self.counted()})")
+
+    def counted(self) -> str:
+        """How many stages are over, and about how long the others take."""
+        left = self.left()
+        return f"{self.ended}/{self.total}" + (f", {roughly(left)} left" if left else "")
+
+    def left(self) -> float | None:
+        """Seconds until all are over, if each takes what its kind took so far; None as long as too few are known."""
+        if self.ended < KNOWN * self.total or not self.took:
+            return None
+        usual = {kind: fmean(seconds) for kind, seconds in self.took.items()}
+        any_kind = fmean(seconds for known in self.took.values() for seconds in known)
+        now, began = time.monotonic(), dict(self.began)
+        work = (usual.get(_kind(name), any_kind) - (now - began.get(name, now)) for name in list(self.to_come))
+        return sum(max(0.0, seconds) for seconds in work) / self.jobs
 
     def seconds(self, name: str) -> float:
         """For how long a stage has been running."""
@@ -83,6 +105,7 @@ class Board:
 
     def _end(self, name: str) -> deque[str]:
         self.ended += 1
+        self.to_come.discard(name)
         self.began.pop(name, None)
         return self.tails.pop(name, deque())
 
@@ -100,6 +123,19 @@ class Board:
         for name, began in list(self.began.items()):  # rich draws in a thread of its own
             rows.add_row(Text(name), duration(now - began), Text(self.last(name).removeprefix(f"{name}: ")))
         count = Table.grid(padding=(0, 2))
-        spent = duration(now - self.start)
-        count.add_row(ProgressBar(self.total, self.ended, width=40), f"{self.ended}/{self.total} stages, {spent}")
+        spent, left = duration(now - self.start), self.left()
+        said = f"{self.ended}/{self.total} stages, {spent}" + (f", {roughly(left)} left" if left else "")
+        count.add_row(ProgressBar(self.total, self.ended, width=40), said)
         return Group(rows, count)
+
+
+def _kind(name: str) -> str:
+    """What stages have in common that do the same to something else: train@digits-recurnet1-4 is a `train`."""
+    return name.rpartition(":")[2].partition("@")[0]
+
+
+def roughly(seconds: float) -> str:
+    """As exact as such a guess is: tens of seconds, then whole minutes."""
+    if seconds >= 3600:
+        return f"about {duration(seconds)}"
+    return f"about {round(seconds / 60)} min" if seconds >= 105 else f"about {max(1, round(seconds / 10))}0 s"

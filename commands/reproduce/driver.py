@@ -207,7 +207,7 @@ def reproduce(home: Path, jobs: int, targets: Sequence[str] = ()) -> None:
         with Repo(_wait_for_lock=True) as repo, repo.lock, repo.scm_context:
             graph = get_active_graph(repo.index.graph)
             plan = plan_repro(graph, collect_stages(repo, addresses, glob=bool(targets)))
-            with Board(len(plan)) as board:
+            with Board([stage.addressing for stage in plan], jobs) as board:
                 reproduction = Reproduction(repo, graph, plan, jobs, board)
                 reproduction.run()
         if not reproduction.failed:
