@@ -12,7 +12,7 @@ $(BIN)/uv pip install --python $(BIN)/python --verify-hashes --compile-bytecode 
 	--constraint requirements.lock --requirement pyproject.toml
 endef
 
-.PHONY: reproduce test lint check benchmark mutants environment lock help
+.PHONY: reproduce test test-quick lint check benchmark mutants environment lock help
 
 # The first target is what plain `make` makes. `make help` prints what stands behind every ##.
 reproduce: environment ## the default pipeline on all cores, a summary, where the report lies; JOBS=1: one stage after another
@@ -21,6 +21,9 @@ reproduce: environment ## the default pipeline on all cores, a summary, where th
 
 test: lint ## lint, types and the whole test suite
 	python -m pytest
+
+test-quick: environment ## in a minute: the tests that need neither DVC's stages nor a browser nor long computing
+	python -m pytest -m "not pipeline and not browser and not slow"
 
 # lint-imports cannot be told to be quiet: what it says is shown where a contract is broken.
 lint: environment ## ruff, mypy, the contracts on imports and the schema of the workflows
@@ -70,4 +73,4 @@ lock: environment ## resolve requirements.lock anew from pyproject.toml
 	mv requirements.lock.new requirements.lock
 
 help: ## these lines
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

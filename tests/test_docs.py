@@ -144,7 +144,7 @@ def test_every_page_that_the_program_points_to_has_that_section() -> None:
 
 @EVERY_PAGE
 def test_every_target_of_make_exists_and_reads_what_it_is_given(page: Path) -> None:
-    targets = re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE)
+    targets = re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE)
     for words in commands(page, "make"):
         for word in words:
             name, given, _ = word.partition("=")
