@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from stages.cell import Cell
+from stages.cell.recipe import Sgd, WarmupMilestones
 from stages.core.files import sha256, sha256_of, write_json
 from stages.core.layout import Layout
 from stages.params import Params, load_params
@@ -18,10 +19,18 @@ from stages.splits.streams import numpy_stream
 REPOSITORY = Path(__file__).parent.parent
 
 
+AS_THE_PAPER = {
+    "optimizer": Sgd(name="sgd", lr=0.02, momentum=0.9, weight_decay=0.0002),
+    "schedule": WarmupMilestones(
+        name="warmup_milestones", warmup_epochs=2, warmup_period=5, milestones=(4, 5), gamma=0.1
+    ),
+}
+
+
 def small_params(**recipe: Any) -> Params:
-    """The default parameters, with a recipe that takes a second."""
+    """The default parameters, with a recipe that takes a second and goes as the paper's."""
     params = load_params(REPOSITORY / "params.yaml")
-    short = {"epochs": 3, "batch_size": 16, "test_batch_size": 10, **recipe}
+    short = {"epochs": 3, "batch_size": 16, "test_batch_size": 10, **AS_THE_PAPER, **recipe}
     recurnets = params.recurnets.model_copy(update={"recipe": params.recurnets.recipe.model_copy(update=short)})
     return params.model_copy(update={"recurnets": recurnets})
 
