@@ -44,7 +44,7 @@ TESTS = {
     "models/layers/recurrence.py": "recurrence",
     "models/layers/stepwise.py": "stepwise learner",
     "stages/learning/batches.py": "batches recipes folders",
-    "stages/learning/learner.py": "learner recipes engine",
+    "stages/learning/learner.py": "learner recipes",
     "stages/learning/metrics.py": "metrics",
     "stages/learning/objectives.py": "objectives recipes",
     "stages/learning/schedules.py": "schedules recipes",
@@ -55,7 +55,10 @@ TESTS = {
     "stages/compare/pooled.py": "pooled",
     "stages/compare/verdicts.py": "verdicts",
 }
-SLOW = ("test_registry.py::test_it_decides", "test_gunn.py::test_the_benchmark", "test_learner.py::test_no_step_waits")
+SLOW = (
+    "test_registry.py::test_it_decides", "test_gunn.py::test_the_benchmark", "test_learner.py::test_no_step_waits",
+    "test_learner.py::test_seeds_that_are_trained_together_end_like_their_solo_runs[gunn15",
+)  # fmt: skip
 KILLED = ("killed", "segfault")
 
 
