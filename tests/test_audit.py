@@ -16,6 +16,8 @@ from tests.fake_results import write_cells
 
 ROOT = Path(__file__).resolve().parents[1]
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:

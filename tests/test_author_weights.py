@@ -45,6 +45,8 @@ COMPUTE = Compute(device="cpu", threads=1)
 CELL = small_cell(depth=5)
 PATH = Path("net.pth")
 
+pytestmark = pytest.mark.slow
+
 
 class Runs:
     """What a pickle runs when it is loaded."""

@@ -51,6 +51,8 @@ SCALARS = st.one_of(
 )
 JUNK = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(SCALARS, inner, max_size=3))
 
+pytestmark = pytest.mark.slow
+
 
 def places(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """Every place in a tree of mappings and lists."""

@@ -24,6 +24,8 @@ from tests.small import REPOSITORY, write_split
 
 KEY, EPOCHS, STEPS = "digits-recurnet1-5", 4, 12
 
+pytestmark = pytest.mark.slow
+
 
 def make_home(folder: Path, *, together: int = 1, **recipe: object) -> Layout:
     """A home with a short recipe of two seeds and made-up digits."""

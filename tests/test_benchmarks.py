@@ -12,6 +12,8 @@ import torch
 
 from benchmarks import memory, rows, scaling, sentences
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_row_networks_are_measured_beside_a_plain_loop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

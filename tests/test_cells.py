@@ -28,6 +28,8 @@ from tests.small import REPOSITORY, small_cell, small_params, write_split
 COMPUTE = Compute(device="cpu", threads=1)
 CELL = small_cell(seeds=(0, 3))
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:

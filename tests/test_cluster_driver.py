@@ -22,6 +22,8 @@ from stages.train.plan import ANEW, plan
 from stages.train.seeds import kept_seeds
 from tests.cluster import KEY, make_home, outputs, train_here, train_on
 
+pytestmark = pytest.mark.slow
+
 
 def test_without_ray_or_its_cluster_one_sentence_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "ray://head:10001")

@@ -22,6 +22,8 @@ KINDS = ("unbalanced", "augmented", "generalized", "combined")
 ENDS = (("low", -1), ("high", 1))  # of a target, and where its margin leads
 Rows = list[dict[str, str]]
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def reduced() -> Params:

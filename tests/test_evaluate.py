@@ -30,6 +30,8 @@ from tests.small import small_cell, small_params, write_split
 COMPUTE = Compute(device="cpu", threads=1)
 CELL = small_cell(seeds=(0, 3))
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def trained(tmp_path: Path) -> Layout:

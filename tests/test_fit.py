@@ -31,3 +31,12 @@ def test_images_that_a_network_or_transform_cannot_take_are_refused(
     with pytest.raises(StageError, match=said):
         train_cell(cell, Compute(device="cpu", threads=1), layout)
     assert not layout.training(cell).exists()
+
+
+def test_seeds_together_in_half_precision_are_refused_where_torch_would_compute_in_another(tmp_path: Path) -> None:
+    layout, cell = Layout(tmp_path), small_cell(seeds=(0, 1))
+    write_split(layout)
+    compute = Compute(device="cpu", precision="bfloat16", seeds_together=2)
+    with pytest.raises(StageError, match=r"compute\.precision is bfloat16 .* set seeds_together to 1\.$"):
+        train_cell(cell, compute, layout)
+    assert not layout.training(cell).exists()

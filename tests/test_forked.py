@@ -17,6 +17,8 @@ from commands.reproduce.processes import Ended, Line, Processes
 from tests.clone import BIN
 from tests.small import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:

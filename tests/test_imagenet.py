@@ -30,6 +30,8 @@ from tests.small import REPOSITORY
 
 CLASSES = ("n01440764", "n01443537", "n01484850")
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def photographs(tmp_path: Path) -> Path:

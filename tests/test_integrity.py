@@ -42,6 +42,8 @@ for name in (
     Path(name).write_text(name * 9)
 """
 
+pytestmark = pytest.mark.slow
+
 
 def flip(path: Path, position: int = -5) -> None:
     """Flip one bit, and keep the time of change, as a failing disk does; DVC's objects are read-only."""

@@ -46,6 +46,8 @@ ARCHITECTURES = {
     "tsn": {"layers": 3, "width": 0.1},
 }
 
+pytestmark = pytest.mark.slow
+
 
 def images(count: int = 40, seed: int = 0) -> Images:
     """Brighter the higher the label, half of them marked as noisy."""

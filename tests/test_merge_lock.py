@@ -43,6 +43,8 @@ stages:
     outs: [compared]
 """
 
+pytestmark = pytest.mark.slow
+
 
 class Repository:
     """A git repository with the project's commands, rules for merging and Makefile, and nothing else."""

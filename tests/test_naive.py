@@ -34,6 +34,8 @@ COUNT, BATCH, EPOCHS = 64, 32, 2  # four steps, at two learning rates
 RECIPE = FULL.recurnets.recipe.model_copy(update={"epochs": EPOCHS, "batch_size": BATCH})
 UNIT = torch.finfo(torch.float32).eps / 2
 
+pytestmark = pytest.mark.slow
+
 
 def made_up(dataset: str) -> Part:
     """Images as ``dataset`` has them, brighter the higher the label, so that there is something to learn."""

@@ -27,12 +27,14 @@ def written(folder: Path, *change: str) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("home", [".", "full"])
 def test_the_shipped_parameters_pass_the_check(home: str) -> None:
     path = REPOSITORY / home / "params.yaml"
     check.run(load_params(path), path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("home", [".", "full"])
 def test_what_the_check_writes_of_cells_gives_the_same_cells(
     home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -130,6 +132,7 @@ def test_a_bad_key_is_named(tmp_path: Path, change: tuple[str, str], words: str)
         load_params(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -17,6 +17,8 @@ from tests.small import REPOSITORY
 
 PIPELINE = "metrics: [headline.json]\n"
 
+pytestmark = pytest.mark.slow
+
 
 def git(*arguments: str) -> str:
     command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments]

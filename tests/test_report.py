@@ -20,6 +20,8 @@ from tests.fake_results import write_cells, write_split
 ROOT = Path(__file__).resolve().parents[1]
 GRID = [f"{architecture}-{depth}" for architecture in ("recurnet1", "recurnet2") for depth in range(4, 9)]
 
+pytestmark = pytest.mark.slow
+
 
 def make(home: Path, params: Path, keys: list[str], monkeypatch: pytest.MonkeyPatch) -> str:
     """A home with results of ``keys`` and its report; gives the report's text."""

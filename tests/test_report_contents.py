@@ -20,6 +20,8 @@ CONTRADICTED = ("better", "worse", "differs (ours higher)", "differs (ours lower
 FOR_IT = ("agrees", "exact", "follows", "match")
 ORDER = ["recurnets", "mnist-rnn", "recnet", "gunn", "cnn-gru"]  # as in README
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def made(report: Path) -> tuple[Layout, Element]:

@@ -54,7 +54,7 @@ def test_without_the_rule_such_a_clone_would_have_other_bytes(clone: Path) -> No
 
 
 def test_plain_make_reproduces_and_help_has_a_sentence_for_every_target() -> None:
-    targets = re.findall(r"^(\w+):", MAKEFILE, flags=re.MULTILINE)
+    targets = re.findall(r"^([\w-]+):", MAKEFILE, flags=re.MULTILINE)
     assert targets[0] == "reproduce"
     lines = [line.split(maxsplit=2) for line in run("make", "--no-print-directory", "help").splitlines()]
     assert [(line[0], line[1]) for line in lines] == [("make", target) for target in targets]

@@ -24,6 +24,8 @@ from commands.reproduce.driver import reproduce
 from stages.core.errors import StageError
 from tests.small import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

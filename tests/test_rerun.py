@@ -28,6 +28,8 @@ stages:
       - scores.csv: {cache: false}
 """
 
+pytestmark = pytest.mark.slow
+
 
 def git(*arguments: str) -> str:
     command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments]

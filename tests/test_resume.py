@@ -67,6 +67,8 @@ elif where == "outputs":
 run_stage(main)
 """
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -35,6 +35,8 @@ METRICS = "results/evaluation/elman/metrics.json"
 OLD, NEW = 0.5, 0.75  # the test accuracy of full's one result, in two commits
 Main = Callable[..., str]
 
+pytestmark = pytest.mark.slow
+
 
 def git(*words: str) -> None:
     subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *words], check=True, capture_output=True)

@@ -13,6 +13,8 @@ from tests.small import REPOSITORY
 
 paper, rnn, gru = (load_paper(PAPERS / name) for name in ("recurnets", "mnist-rnn", "cnn-gru"))
 
+pytestmark = pytest.mark.slow
+
 
 def full_params() -> Params:
     return load_params(REPOSITORY / "full" / "params.yaml")

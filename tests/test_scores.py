@@ -26,6 +26,8 @@ SEEDED = small_params(seeds=(0, 1, 2))
 KEY = "digits-recurnet1-4"
 STUDY = "resnet1"
 
+pytestmark = pytest.mark.slow
+
 
 def scored(home: Path) -> dict[str, Row]:
     """The rows of a home by their keys, none of them twice."""

@@ -20,6 +20,8 @@ from tests.small import small_cell, write_split
 COMPUTE = Compute(device="cpu", threads=1)
 ONE, TWO = small_cell(seeds=(0,)), small_cell(seeds=(0, 3))
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:

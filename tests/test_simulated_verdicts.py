@@ -15,6 +15,8 @@ ALONE = [Design(seeds) for seeds in (2, 3, 5, 10)]
 TOGETHER = [Design(seeds, 4) for seeds in (2, 3, 5, 10)]
 PRETEST = 0.02  # what choosing by Bartlett's test between pooling and not may add: it rejects in 5 % of all cases
 
+pytestmark = pytest.mark.slow
+
 
 def named(design: Design) -> str:
     return f"{design.seeds}+{design.similar}"

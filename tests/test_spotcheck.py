@@ -24,6 +24,8 @@ from tests.small import REPOSITORY, write_split
 COMPUTE = Compute(device="cpu", threads=1)
 KEY = "digits-recurnet1-4"
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:

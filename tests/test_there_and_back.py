@@ -85,9 +85,9 @@ def test_an_experiment_that_is_applied_again_trains_nothing(clone: Clone) -> Non
 @pytest.mark.parametrize(
     ("target", "folder", "recipe", "new"),
     [
-        (TARGETS[0], CELL, ("recurnets", "recipe"), f"{CELL} seed 1"),
-        (TARGETS[1], RUN, ("recipes", "mnist-rnn"), f"{RUN} seed 1"),
-        (TARGETS[2], "gunn-order/gunn-order-4-false", ("recipes", "gunn"), "gunn-order-4-false seed 1"),
+        (f"train@{CELL}", CELL, ("recurnets", "recipe"), f"{CELL} seed 1"),
+        (f"train-run@{RUN}", RUN, ("recipes", "mnist-rnn"), f"{RUN} seed 1"),
+        ("train-study@gunn-order", "gunn-order/gunn-order-4-false", ("recipes", "gunn"), "gunn-order-4-false seed 1"),
     ],
 )
 def test_a_second_seed_trains_that_seed_only(

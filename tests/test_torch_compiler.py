@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from tests.small import REPOSITORY
 
 TRAINED = """
@@ -31,6 +33,8 @@ assert torch._dynamo.is_dynamo_supported() in (True, False)
 assert torch.compile(lambda x: x + 1, backend="eager")(torch.ones(1)).item() == 2
 assert sys.modules["torch._dynamo"].__file__
 """
+
+pytestmark = pytest.mark.slow
 
 
 def ends_well(program: str) -> bool:

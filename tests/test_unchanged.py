@@ -22,6 +22,8 @@ from tests.small import REPOSITORY, write_split
 
 KEY = "digits-recurnet1-4"
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def inputs(tmp_path: Path) -> Path:

@@ -19,6 +19,8 @@ from stages.train.seeds import kept_seeds
 from tests.cluster import KEY, make_home, set_recipe, train_here, until
 from tests.small import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_training_ends_when_ray_kills_its_task_and_leaves_nothing(tmp_path: Path) -> None:
     layout = make_home(tmp_path / "task" / "home", epochs=10_000)

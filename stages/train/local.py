@@ -12,6 +12,7 @@ from typing import Any
 from torch import nn
 
 from stages.cell import Cell, Compute
+from stages.core.errors import StageError
 from stages.core.files import sha256_of
 from stages.core.layout import Layout
 from stages.core.progress import Progress
@@ -71,6 +72,11 @@ class CellTraining:
     def __init__(self, wanted: Plan, layout: Layout) -> None:
         self.plan, self.cell, self.compute = wanted, wanted.cell, wanted.compute
         self.device = choose_device(self.compute)
+        if self.compute.precision == "bfloat16" and self.compute.seeds_together > 1 and self.device.type == "cpu":
+            raise StageError(
+                "compute.precision is bfloat16 and compute.seeds_together is not 1: on a processor torch would compute "
+                "seeds that are trained together in float32; set seeds_together to 1."
+            )
         keep_freed_memory()
         self.meter = meter(self.device)
         self.environment = {
