@@ -44,7 +44,7 @@ TESTS = {
     "models/layers/recurrence.py": "recurrence",
     "models/layers/stepwise.py": "stepwise learner",
     "stages/learning/batches.py": "batches recipes folders",
-    "stages/learning/learner.py": "learner recipes",
+    "stages/learning/learner.py": "step learner recipes",
     "stages/learning/metrics.py": "metrics",
     "stages/learning/objectives.py": "objectives recipes",
     "stages/learning/schedules.py": "schedules recipes",
