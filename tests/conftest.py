@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,6 +23,7 @@ FIRST = ("pipeline", "browser", "slow")  # by their marks: what is begun last sh
 
 # Test files run side by side; threads of several processes on few cores would only wait for each other.
 os.environ["OMP_NUM_THREADS"] = "1"
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & has it ignored by all below
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
