@@ -116,7 +116,7 @@ class Board:
         from rich.table import Table
         from rich.text import Text
 
-        rows = Table.grid(padding=(0, 2))
+        rows = Table.grid(padding=(0, 2), expand=True)
         for ratio, style in ((None, "bold"), (None, ""), (1, "dim")):
             rows.add_column(no_wrap=True, overflow="ellipsis", ratio=ratio, style=style)
         now = time.monotonic()

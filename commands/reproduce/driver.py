@@ -199,8 +199,9 @@ def reproduce(home: Path, jobs: int, targets: Sequence[str] = ()) -> None:
     from dvc.repo import Repo
     from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 
-    logging.getLogger("dvc").setLevel(logging.WARNING)  # what it says of every stage, and its bars,
-    logging.getLogger("dvc.progress").setLevel(logging.CRITICAL)  # would run into the board
+    logging.getLogger("dvc").setLevel(logging.WARNING)  # what it says of every stage, and its bars, would run into
+    for bars in ("dvc.progress", "dvc_data.callbacks"):  # the board
+        logging.getLogger(bars).setLevel(logging.CRITICAL)
     file = str(home / "dvc.yaml")
     addresses = [f"{file}:{target}" for target in targets] or [file]
     try:
