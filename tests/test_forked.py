@@ -111,6 +111,18 @@ def test_the_time_left_is_reckoned_by_kind_once_enough_is_known(monkeypatch: pyt
     assert board.left() == (2 * 20 + 3 * 4) / 2
 
 
+def test_what_is_unchanged_takes_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    board = Board([f"train@{number}" for number in range(4)], jobs=1)
+    board.end("train@0", "unchanged")
+    assert board.left() == 0
+    board.begin("train@1")
+    now = 10.0
+    board.end("train@1", "done in 10 s")
+    assert board.left() == 2 * (0 + 10) / 2
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [(3, "about 10 s"), (47, "about 50 s"), (104, "about 100 s"), (110, "about 2 min"), (4000, "about 1 h 06 min")],

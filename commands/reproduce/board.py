@@ -67,8 +67,7 @@ class Board:
 
     def end(self, name: str, outcome: str) -> None:
         """Stage ``name`` is done, from the cache, or unchanged; ``outcome`` says which."""
-        if name in self.began:
-            self.took[_kind(name)].append(self.seconds(name))
+        self.took[_kind(name)].append(self.seconds(name) if name in self.began else 0.0)
         self._end(name)
         self.say(f"{name}: {outcome} ({self.counted()})")
 
@@ -86,7 +85,10 @@ class Board:
         return f"{self.ended}/{self.total}" + (f", {roughly(left)} left" if left else "")
 
     def left(self) -> float | None:
-        """Seconds until all are over, if each takes what its kind took so far; None as long as too few are known."""
+        """Seconds until all are over, if each takes what its kind took so far; None as long as too few are known.
+
+        What is unchanged or comes from the cache takes no time, and is thereby expected of others of its kind.
+        """
         if self.ended < KNOWN * self.total or not self.took:
             return None
         usual = {kind: fmean(seconds) for kind, seconds in self.took.items()}
