@@ -29,7 +29,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & has it i
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first, so that all cores are busy to the end."""
     items.sort(
-        key=lambda item: min((FIRST.index(mark.name) for mark in item.iter_markers() if mark.name in FIRST), default=9)
+        key=lambda item: min(
+            (FIRST.index(mark.name) for mark in item.iter_markers() if mark.name in FIRST), default=len(FIRST)
+        )
     )
 
 

@@ -75,6 +75,7 @@ def test_the_exit_status_of_a_copy_is_told(tmp_path: Path, environment: Mapping[
         ("cd . && python -m stages.train . elman > log", None),
         ("cd . && python -m stages.train . $KEY", None),
         ("python train.py", None),
+        ("cat <<END > out\nit's\nEND", None),
     ],
 )
 def test_only_a_plain_stage_of_this_repository_is_copied(

@@ -79,10 +79,10 @@ class Board:
                 self.say(f"{name}: {text}")
         self.say(f"{name}: FAILED, {reason} ({self.counted()})")
 
-    def counted(self) -> str:
-        """How many stages are over, and about how long the others take."""
+    def counted(self, after: str = "") -> str:
+        """How many stages are over, ``after`` that, and about how long the others take."""
         left = self.left()
-        return f"{self.ended}/{self.total}" + (f", {roughly(left)} left" if left else "")
+        return f"{self.ended}/{self.total}{after}" + (f", {roughly(left)} left" if left else "")
 
     def left(self) -> float | None:
         """Seconds until all are over, if each takes what its kind took so far; None as long as too few are known.
@@ -125,8 +125,7 @@ class Board:
         for name, began in list(self.began.items()):  # rich draws in a thread of its own
             rows.add_row(Text(name), duration(now - began), Text(self.last(name).removeprefix(f"{name}: ")))
         count = Table.grid(padding=(0, 2))
-        spent, left = duration(now - self.start), self.left()
-        said = f"{self.ended}/{self.total} stages, {spent}" + (f", {roughly(left)} left" if left else "")
+        said = self.counted(f" stages, {duration(now - self.start)}")
         count.add_row(ProgressBar(self.total, self.ended, width=40), said)
         return Group(rows, count)
 

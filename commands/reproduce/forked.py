@@ -38,7 +38,11 @@ def stage_of(command: str, folder: str) -> Stage | None:
     None where it is anything else, of another repository or for another interpreter than this one, and where the
     system cannot fork.
     """
-    match shlex.split(command):
+    try:
+        words = shlex.split(command)
+    except ValueError:  # a here-document, say, whose quotes the shell alone can tell
+        return None
+    match words:
         case ["cd", where, "&&", "python", "-m", module, *arguments]:
             here = Path(folder, where).resolve() == ROOT and _python_is_ours()
             plain = module.startswith("stages.") and not set(command) & set("|;<>$`*?#")
