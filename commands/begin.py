@@ -30,9 +30,10 @@ from stages.params import Params, load_params
 from stages.results.read import complete_seeds
 from stages.results.started import STARTED_COLUMNS, started_row, started_rows
 from stages.train.code_digest import code_files
-from stages.train.local import CellTraining, Histories, grouped
+from stages.train.local import CellTraining, Histories
 from stages.train.plan import Plan, plan, trained_before
 from stages.train.seeds import kept_seeds
+from stages.train.tasks import grouped
 
 
 def begin_cell(cell: Cell, params: Params, layout: Layout, epochs: int) -> None:

@@ -10,8 +10,10 @@ import yaml
 from dvc.repo import Repo
 
 from stages.cell import Cell, Compute
+from stages.core.errors import StageError
 from stages.core.layout import Layout
 from stages.splits.format import read_split
+from stages.train.__main__ import asked, train_only
 from stages.train.local import run
 from stages.train.plan import ANEW, plan
 from stages.train.seeds import fingerprint, kept_seeds
@@ -56,6 +58,25 @@ def test_a_second_seed_leaves_the_first_as_it_was_byte_for_byte(
     assert {name: rows(layout, TWO, name, 0) for name in curves} == curves
     assert (layout.training_clock(TWO) / "timing.csv").read_text().startswith(clock)
     assert train(small_cell(seeds=(3,)), layout, capsys) == []
+
+
+def test_a_seed_trained_by_itself_writes_nothing_and_is_found(
+    layout: Layout, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = small_cell(seeds=(3,))
+    train_only([one], COMPUTE, layout)
+    assert not layout.results.exists()
+    assert train(TWO, layout, capsys) == [0]
+    other = Layout(tmp_path / "other")
+    write_split(other)
+    run([TWO], COMPUTE, other)
+    for path in other.training(TWO).iterdir():
+        assert (layout.training(TWO) / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_seed_that_the_parameters_lack_is_named() -> None:
+    with pytest.raises(StageError, match=r"--seeds: 7 is none of the seeds of lstm \(0\)\."):
+        asked(Layout(Path("full")), "lstm", [0, 7])
 
 
 def test_it_ends_as_if_both_had_been_trained_at_once(

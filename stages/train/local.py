@@ -27,6 +27,7 @@ from stages.train.meter import meter
 from stages.train.outputs import write_outputs
 from stages.train.plan import Plan, plan, trained_before
 from stages.train.seeds import TrainedSeed, kept_seeds
+from stages.train.tasks import tasks
 
 CHECKPOINT_SECONDS = float(os.environ.get("RECURNETS_CHECKPOINT_SECONDS", "30"))
 
@@ -44,26 +45,26 @@ def run(cells: Sequence[Cell], compute: Compute, layout: Layout) -> None:
 
 
 def train_cell(cell: Cell, compute: Compute, layout: Layout) -> None:
-    """Train the seeds of ``cell`` that were not trained before, and write the outputs of all of them.
+    """Train the seeds of ``cell`` that were not trained before, and write the outputs of all of them."""
+    wanted = plan(cell, compute, layout)
+    write_outputs(layout, wanted, train_seeds(wanted, layout))
+
+
+def train_seeds(wanted: Plan, layout: Layout) -> dict[int, TrainedSeed]:
+    """All seeds of ``wanted``: those that were trained before, and the others, trained here.
 
     A seed that is finished is kept at once, so that an interruption costs what was trained since the last checkpoint.
     """
-    wanted, kept = plan(cell, compute, layout), kept_seeds(layout.home)
+    kept = kept_seeds(layout.home)
     trained = trained_before(wanted, kept, layout)
-    missing = [seed for seed in cell.recipe.seeds if seed not in trained]
     training = CellTraining(wanted, layout)
-    for seeds in grouped(missing, compute.seeds_together):
-        checkpoint = training.checkpoint(seeds)
-        for seed, result in training.train(seeds, checkpoint).items():
+    for task in tasks([wanted], [trained], wanted.compute.seeds_together):
+        checkpoint = training.checkpoint(task.seeds)
+        for seed, result in training.train(task.seeds, checkpoint).items():
             kept.keep(wanted.fingerprints[seed], seed, result)
             trained[seed] = result
         checkpoint.remove()
-    write_outputs(layout, wanted, trained)
-
-
-def grouped(seeds: Sequence[int], together: int) -> list[Sequence[int]]:
-    """Seeds that are trained at once: ``together`` of them, and what is left."""
-    return [seeds[start : start + together] for start in range(0, len(seeds), together)]
+    return trained
 
 
 class CellTraining:
