@@ -61,11 +61,11 @@ def sweep(layer: nn.Conv2d, a: Tensor) -> Tensor:
     """All groups of ``a`` replaced one after another by ``layer`` of the current state; shape of ``a``."""
     group, padding = layer.out_channels, layer.padding
     z, new = layer(a), []
-    for start in range(0, a.shape[1], group):
+    # Pieces of one split: their gradients come together at once, and not each in a whole map of zeros.
+    for old, kernel in zip(a.split(group, dim=1), layer.weight.split(group, dim=1), strict=True):
         new.append(z)
-        if start + group < a.shape[1]:
-            kernel = layer.weight[:, start : start + group]
-            z = z + F.conv2d(z - a[:, start : start + group], kernel, padding=padding)
+        if len(new) * group < a.shape[1]:
+            z = z + F.conv2d(z - old, kernel, padding=padding)
     return torch.cat(new, dim=1)
 
 
