@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import memory, rows, scaling, sentences
+from benchmarks import denormals, memory, rows, scaling, sentences
+from stages.core.layout import Layout
+from stages.params import load_params
+from tests.small import REPOSITORY
 
 pytestmark = pytest.mark.slow
 
@@ -71,3 +74,13 @@ def test_one_seed_decides_nothing_however_often_it_is_tried() -> None:
     found = sentences.rates(0.06, "even", 1, 1.0, 20)
     assert found["holds"] == found["contradicted"] == found["undecided"] == 0
     assert found["not seen"] == 1
+
+
+def test_denormal_numbers_are_there_where_they_are_to_be_measured() -> None:
+    case = denormals.Case(load_params(REPOSITORY / "full" / "params.yaml").cell("mnist-cnn"))
+    shares = {
+        state: denormals.Step(case, state, 8, Layout(REPOSITORY / "full")).denormal_share()
+        for state in ("fresh", "dead")
+    }
+    assert shares["fresh"] < 0.01
+    assert shares["dead"] == pytest.approx(2 / 3)  # both moments of Adam are, the gradient is zero

@@ -23,6 +23,10 @@ def test_what_is_committed_can_be_shown() -> None:
     for row in shown.precision:
         within = float(row["low"]) > -float(row["margin"]) and float(row["high"]) < float(row["margin"])
         assert row["outcome"] == ("equivalent" if within else "not shown")
+    for row in shown.denormals:
+        quotient = float(row["seconds"]) / float(row["seconds_flushed"])
+        assert float(row["ratio"]) == pytest.approx(quotient, rel=2e-2)  # seconds of few digits
+        assert row["state"] not in ("fresh", "trained") or float(row["denormal_share"]) < 0.01
     for row in shown.errors:
         assert sum(float(row[verdict]) for verdict in ("match", "better", "worse", "inconclusive")) == pytest.approx(1)
         # Of one seed, and where similar runs vary less, the interval is too narrow, and said to be.
@@ -33,7 +37,7 @@ def test_what_is_committed_can_be_shown() -> None:
 
 def test_no_measurement_is_no_row_and_a_damaged_one_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(speed, "RESULTS", tmp_path)
-    assert speed.speed() == speed.SpeedView([], [], [], [], [])
+    assert speed.speed() == speed.SpeedView([], [], [], [], [], [])
     (tmp_path / "cuda.csv").write_text((REPOSITORY / "benchmarks/results/cpu.csv").read_text().replace("ratio", "x"))
     with pytest.raises(StageError, match=r"cuda\.csv has no column ratio"):
         speed.speed()

@@ -1,4 +1,4 @@
-"""The tables of benchmarks/results/: training speed, what reduced precision changes, how often a verdict is wrong."""
+"""The tables of benchmarks/results/: speed, reduced precision, denormal numbers, how often a verdict is wrong."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ PRECISION_COLUMNS = (
     "device_name", "run", "epochs", "seeds", "precision", "float32_accuracy", "accuracy", "difference", "low", "high",
     "margin", "outcome", "float32_seconds", "seconds",
 )  # fmt: skip
+DENORMAL_COLUMNS = (
+    "device_name", "torch", "case", "state", "batch_size", "denormal_share", "seconds", "seconds_flushed", "ratio",
+)  # fmt: skip
 ERROR_COLUMNS = (
     "seeds", "similar", "spread", "similar_spread", "shift", "match", "better", "worse", "inconclusive", "plausible",
 )  # fmt: skip
@@ -31,10 +34,11 @@ FIRST_EPOCH_COLUMNS = (
 
 @dataclass(frozen=True)
 class SpeedView:
-    """Rows of benchmarks.throughput and precision, from every device, of verdicts, sentences and first_epochs."""
+    """Rows of what was measured, from every device, and of the benchmarks that draw made-up runs."""
 
     throughput: list[Row]
     precision: list[Row]
+    denormals: list[Row]
     errors: list[Row]
     sentences: list[Row]
     first_epochs: list[Row]
@@ -42,12 +46,13 @@ class SpeedView:
 
 def speed() -> SpeedView:
     """What was measured; a :class:`StageError` names a file that is damaged."""
-    precision = sorted(RESULTS.glob("precision-*.csv"))
+    precision, denormals = (sorted(RESULTS.glob(f"{name}-*.csv")) for name in ("precision", "denormals"))
     verdicts, sentences, first_epochs = (RESULTS / f"{name}.csv" for name in ("verdicts", "sentences", "first-epochs"))
-    throughput = sorted({*RESULTS.glob("*.csv")} - {*precision, verdicts, sentences, first_epochs})
+    throughput = sorted({*RESULTS.glob("*.csv")} - {*precision, *denormals, verdicts, sentences, first_epochs})
     return SpeedView(
         [row for path in throughput for row in read_rows(path, THROUGHPUT_COLUMNS)],
         [row for path in precision for row in read_rows(path, PRECISION_COLUMNS)],
+        [row for path in denormals for row in read_rows(path, DENORMAL_COLUMNS)],
         read_rows(verdicts, ERROR_COLUMNS) if verdicts.is_file() else [],
         read_rows(sentences, SENTENCE_COLUMNS) if sentences.is_file() else [],
         read_rows(first_epochs, FIRST_EPOCH_COLUMNS) if first_epochs.is_file() else [],
