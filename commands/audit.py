@@ -18,6 +18,7 @@ from pathlib import Path
 from commands.damage import Damage, damaged_objects, damaged_outputs
 from commands.reproduce.complaints import complaint
 from commands.spotcheck import read_spotchecks
+from stages.core.dvc_files import OBJECTS
 from stages.core.errors import StageError, run_stage
 from stages.core.files import read_json, read_yaml
 from stages.core.layout import Layout
@@ -35,7 +36,7 @@ def damages(homes: Sequence[Path]) -> list[Damage]:
     with Repo() as repo:
         cache = Path(os.path.relpath(repo.cache.local.path))
         published = repo.config["remote"].get("published", {}).get("url")
-    stores = [cache, *([Path(os.path.relpath(published), "files", "md5")] if published else [])]
+    stores = [cache, *([Path(os.path.relpath(published)) / OBJECTS] if published else [])]
     objects = [damage for store in stores for damage in damaged_objects(store, homes)]
     return [*objects, *(damage for home in homes for damage in damaged_outputs(home, cache))]
 

@@ -6,17 +6,14 @@ DVC's cache or, for what is committed, follows from the commit in which dvc.lock
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from commands.git import archived, last_change
-from stages.core.errors import StageError
-from stages.core.files import read_yaml
+from stages.core.dvc_files import listed_files, listing_md5, md5_of, object_path, recorded_outputs
 
 Files = dict[str, str]  # MD5 of each file by its path relative to an output, "." for an output that is a file
 NONE = "none"
@@ -41,7 +38,7 @@ def damaged_outputs(home: Path, cache: Path) -> list[Damage]:
     lock = home / "dvc.lock"
     return [
         damage
-        for path, expected in recorded(lock).items()
+        for path, expected in recorded_outputs(lock).items()
         if path.exists() and _digest(files := present(path)) != expected
         for damage in _compare(path, expected, files, cache, lock)
     ]
@@ -50,7 +47,7 @@ def damaged_outputs(home: Path, cache: Path) -> list[Damage]:
 def damaged_objects(cache: Path, homes: Sequence[Path]) -> list[Damage]:
     """The objects of DVC's cache whose content is not what their name says; ``homes``: where copies of them may be."""
     paths = sorted(path for path in cache.glob("??/*") if path.is_file())
-    named = [(path, (path.parent.name + path.name).removesuffix(".dir"), _md5(path.read_bytes())) for path in paths]
+    named = [(path, (path.parent.name + path.name).removesuffix(".dir"), md5_of(path.read_bytes())) for path in paths]
     damaged = [(path, expected, found) for path, expected, found in named if found != expected]
     copies = _copies(homes) if damaged else {}
     return [
@@ -68,28 +65,16 @@ def damaged_objects(cache: Path, homes: Sequence[Path]) -> list[Damage]:
 
 def _copies(homes: Sequence[Path]) -> dict[str, Path]:
     """The files of all outputs that are there, by their MD5."""
-    outputs = [path for home in homes for path in recorded(home / "dvc.lock") if path.exists()]
+    outputs = [path for home in homes for path in recorded_outputs(home / "dvc.lock") if path.exists()]
     return {md5: path / name for path in outputs for name, md5 in present(path).items()}
-
-
-def recorded(lock: Path) -> dict[Path, str]:
-    """The MD5 of each output in a dvc.lock, if there is one; a :class:`StageError` if it is damaged."""
-    if not lock.is_file():
-        return {}
-    try:
-        stages = read_yaml(lock)["stages"].values()
-        outputs = [output for stage in stages for output in stage.get("outs", ())]
-        return {lock.parent / str(output["path"]): str(output["md5"]) for output in outputs}
-    except (StageError, LookupError, TypeError, AttributeError):
-        raise StageError(f"{lock} is damaged; restore it with `git checkout {lock}`.") from None
 
 
 def present(path: Path) -> Files:
     """The files of an output as they are; what a killed process left half-written does not count."""
     if path.is_file():
-        return {".": _md5(path.read_bytes())}
+        return {".": md5_of(path.read_bytes())}
     files = (file for file in path.rglob("*") if file.is_file() and file.suffix != ".part")
-    return {file.relative_to(path).as_posix(): _md5(file.read_bytes()) for file in files}
+    return {file.relative_to(path).as_posix(): md5_of(file.read_bytes()) for file in files}
 
 
 def _compare(path: Path, expected: str, files: Files, cache: Path, lock: Path) -> Iterator[Damage]:
@@ -109,8 +94,8 @@ def _lists(path: Path, expected: str, cache: Path, lock: Path) -> Iterator[tuple
     in the cache.
     """
     if _is_whole(expected, cache):
-        listed = json.loads(_object(expected, cache).read_bytes()) if expected.endswith(".dir") else ()
-        files = {str(entry["relpath"]): str(entry["md5"]) for entry in listed} or {".": expected}
+        listed = listed_files(object_path(cache, expected)) if expected.endswith(".dir") else {}
+        files = listed or {".": expected}
         stored = all(_is_whole(md5, cache) for md5 in files.values())
         yield files, f"restore it with `rm -r {path} && dvc checkout {path}`" if stored else _made_again(path, lock)
     if (revision := last_change(lock)) and (packed := archived(revision, path)):
@@ -121,28 +106,17 @@ def _made_again(path: Path, lock: Path) -> str:
     return f"make it again with `rm -r {path} && dvc repro {lock.with_name('dvc.yaml')}`"
 
 
-def _object(md5: str, cache: Path) -> Path:
-    return cache / md5[:2] / md5[2:]
-
-
 def _is_whole(md5: str, cache: Path) -> bool:
-    path = _object(md5, cache)
-    return path.is_file() and _md5(path.read_bytes()) == md5.removesuffix(".dir")
+    path = object_path(cache, md5)
+    return path.is_file() and md5_of(path.read_bytes()) == md5.removesuffix(".dir")
 
 
 def _unpacked(packed: bytes, path: Path) -> Files:
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
         content = {m.name: archive.extractfile(m) for m in archive.getmembers() if m.isfile()}
-        return {Path(n).relative_to(path).as_posix(): _md5(file.read()) for n, file in content.items() if file}
+        return {Path(n).relative_to(path).as_posix(): md5_of(file.read()) for n, file in content.items() if file}
 
 
 def _digest(files: Files) -> str:
     """The MD5 by which DVC knows an output."""
-    if set(files) == {"."}:
-        return files["."]
-    entries = [{"md5": md5, "relpath": name} for name, md5 in sorted(files.items())]
-    return _md5(json.dumps(entries, sort_keys=True).encode()) + ".dir"
-
-
-def _md5(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+    return files["."] if set(files) == {"."} else listing_md5(files)

@@ -17,8 +17,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from commands.damage import recorded
 from commands.reproduce.complaints import complaint
+from stages.core.dvc_files import OBJECTS, object_path, recorded_outputs
 from stages.core.errors import StageError, run_stage
 from stages.core.layout import Layout
 
@@ -27,7 +27,7 @@ REMOTE = "published"
 
 def published(home: Path, remote: Path) -> list[Path]:
     """The outputs of a home's dvc.lock whose objects are in ``remote``, a folder."""
-    return [path for path, md5 in recorded(home / "dvc.lock").items() if (remote / md5[:2] / md5[2:]).is_file()]
+    return [path for path, md5 in recorded_outputs(home / "dvc.lock").items() if object_path(remote, md5).is_file()]
 
 
 def pull(home: Path) -> list[Path]:
@@ -40,7 +40,7 @@ def pull(home: Path) -> list[Path]:
 
     try:
         with Repo() as repo:
-            remote = Path(repo.config["remote"][REMOTE]["url"]) / "files" / "md5"
+            remote = Path(repo.config["remote"][REMOTE]["url"]) / OBJECTS
             outputs = published(home, remote)
             if not outputs:
                 raise StageError(f"nothing of {home / 'dvc.lock'} is in {remote}; restore it with `git checkout`.")

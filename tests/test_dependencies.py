@@ -19,6 +19,7 @@ TABLES = ("headline", "compare", "report")
 EXCUSED = (
     Excused(("stages.core.errors", "stages.core.validation"), "how a stage fails"),
     Excused(("stages.core.files",), "files that appear whole, and their hashes"),
+    Excused(("stages.core.dvc_files",), "finds seeds that were trained before, by a fingerprint", ("train*",)),
     Excused(("stages.core.layout",), "the paths stand in dvc.yaml, too"),
     Excused(("stages", "stages.core.dependencies", "stages.core.unchanged"), "refuses what was edited meanwhile"),
     Excused(("stages.core.tables",), "writes numbers as the shortest text that reads back as them", (*DATA, *NETWORKS)),

@@ -6,7 +6,6 @@ DVC removes a stage's outputs before it runs its command, but its cache has them
 from __future__ import annotations
 
 import csv
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,12 +13,13 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from stages.cell import Cell
+from stages.core.dvc_files import OBJECTS, cache_folder, listed_files, object_path, recorded_outputs
 from stages.core.errors import StageError
-from stages.core.files import read_json, read_yaml
+from stages.core.files import read_json
 from stages.core.layout import Layout
 from stages.learning.engine import History
 from stages.learning.weights import load_weights
-from stages.train.seeds import TrainedSeed, dvc_cache
+from stages.train.seeds import TrainedSeed
 
 
 class Recorded:
@@ -50,46 +50,38 @@ class Recorded:
         """Pairs of a folder with training outputs, and one with their clocks."""
         outputs = self.layout.training(self.cell), self.layout.training_clock(self.cell)
         yield outputs
-        cache, lock = dvc_cache(self.layout.home), self.layout.home / "dvc.lock"
-        if cache is not None and lock.is_file():
-            recorded = _recorded(lock)
+        cache, recorded = cache_folder(self.layout.home), _recorded(self.layout.home)
+        if cache is not None and recorded:
             copy = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
-            found = [_copy(folder, self.layout, recorded, cache, copy / str(n)) for n, folder in enumerate(outputs)]
+            found = [_copy(folder, recorded, cache / OBJECTS, copy / str(n)) for n, folder in enumerate(outputs)]
             if all(found):
                 yield copy / "0", copy / "1"
 
 
-def _recorded(lock: Path) -> dict[str, str]:
-    """The MD5 of each output in a dvc.lock by its path; none if it cannot be read, which DVC will say."""
-    try:
-        stages = read_yaml(lock)["stages"].values()
-        return {out["path"]: out["md5"] for stage in stages for out in stage.get("outs", ())}
-    except (StageError, KeyError, TypeError, AttributeError):
-        return {}
+def _recorded(home: Path) -> dict[Path, str]:
+    """The MD5 of each output in dvc.lock; none if it cannot be read, which DVC will say."""
+    with suppress(StageError):
+        return recorded_outputs(home / "dvc.lock")
+    return {}
 
 
-def _copy(folder: Path, layout: Layout, recorded: dict[str, str], cache: Path, target: Path) -> bool:
+def _copy(folder: Path, recorded: dict[Path, str], objects: Path, target: Path) -> bool:
     """Copy what DVC's cache has of ``folder``, which lies in a recorded output; whether there was anything."""
-    path = folder.relative_to(layout.home)
-    for output in (path, path.parent):  # of a study, the folder of a cell lies in the output
-        if (md5 := recorded.get(output.as_posix())) is None:
+    for output in (folder, folder.parent):  # of a study, the folder of a cell lies in the output
+        if (md5 := recorded.get(output)) is None:
             continue
-        listed = _object(cache, md5)
-        if not listed.is_file():
+        listing = object_path(objects, md5)
+        if not listing.is_file():
             return False
-        inside = path.relative_to(output)
-        for entry in json.loads(listed.read_text(encoding="utf-8")):
-            name, stored = Path(entry["relpath"]), _object(cache, entry["md5"])
+        inside = folder.relative_to(output)
+        for path, file in listed_files(listing).items():
+            name, stored = Path(path), object_path(objects, file)
             if name.is_relative_to(inside) and stored.is_file():
                 copied = target / name.relative_to(inside)
                 copied.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(stored, copied)
         return target.is_dir()
     return False
-
-
-def _object(cache: Path, md5: str) -> Path:
-    return cache / "files" / "md5" / md5[:2] / md5[2:]
 
 
 def _read(training: Path, clock: Path, seed: int) -> TrainedSeed:

@@ -6,12 +6,12 @@ be deleted at any time; it is then trained again when it is needed, or found amo
 
 from __future__ import annotations
 
-import configparser
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from stages.cell import Cell, Compute
+from stages.core.dvc_files import cache_folder
 from stages.core.errors import StageError
 from stages.core.files import atomic_folder, read_json, sha256_of, write_json
 from stages.learning.engine import History
@@ -71,18 +71,7 @@ class KeptSeeds:
         return TrainedSeed(load_weights(folder, about["seed"]), History(**about["history"]), about["environment"])
 
 
-def dvc_cache(home: Path) -> Path | None:
-    """DVC's cache of the repository that ``home`` lies in, as its configuration says; None outside of one."""
-    resolved = home.resolve()
-    root = next((folder / ".dvc" for folder in (resolved, *resolved.parents) if (folder / ".dvc").is_dir()), None)
-    if root is None:
-        return None
-    settings = configparser.ConfigParser(interpolation=None, strict=False)
-    settings.read([root / "config", root / "config.local"], encoding="utf-8")
-    return root / settings.get("cache", "dir", fallback="cache")
-
-
 def kept_seeds(home: Path) -> KeptSeeds:
     """Where the seeds of ``home`` are kept: beside DVC's cache, which an experiment in a folder of its own shares."""
-    cache = dvc_cache(home)
+    cache = cache_folder(home)
     return KeptSeeds(home / ".seeds" if cache is None else cache / "seeds")
