@@ -38,6 +38,8 @@ from typing import Any
 
 import yaml
 
+from commands.dvc_inside.repository import planned
+from commands.dvc_inside.stage import Stage
 from commands.reproduce.board import Board
 from commands.reproduce.driver import Reproduction
 from commands.reproduce.lock import SHARE, LockFile
@@ -82,28 +84,23 @@ class _Plain(yaml.SafeDumper):
         return True
 
 
-def plan() -> tuple[Any, Any, list[Any]]:
-    """DVC's repository, the graph, and the stages in order."""
-    from dvc.repo import Repo
-    from dvc.repo.reproduce import get_active_graph, plan_repro
-
-    repo = Repo()
-    graph = get_active_graph(repo.index.graph)
-    return repo, graph, plan_repro(graph, repo.stage.collect("dvc.yaml"))
+def plan() -> None:
+    """Let DVC plan all stages."""
+    with planned(Path()):
+        pass
 
 
-def run(repo: Any, graph: Any, stages: list[Any], jobs: int) -> None:
+def run(stages: list[Stage], jobs: int) -> None:
     """What commands.reproduce.driver does after the plan."""
-    with repo.lock, repo.scm_context(quiet=True), Board([stage.addressing for stage in stages], jobs) as board:
-        reproduction = Reproduction(repo, graph, stages, jobs, board)
+    with Board([stage.addressing for stage in stages], jobs) as board:
+        reproduction = Reproduction(stages, jobs, board)
         reproduction.run()
     assert not reproduction.failed, "a copy of made-up results cannot fail"
 
 
-def check(repo: Any, stages: list[Any]) -> None:
+def check(stages: list[Stage]) -> None:
     """What `dvc repro` does for stages that are up to date."""
-    with repo.lock:
-        assert not any(stage.changed() for stage in stages), "they have just been run"
+    assert not any(stage.changed() for stage in stages), "they have just been run"
 
 
 def grow_lock(cells: int) -> None:
@@ -115,12 +112,11 @@ def grow_lock(cells: int) -> None:
     lock.write_text("schema: '2.0'\nstages:\n" + textwrap.indent(text, "  "))
 
 
-def write_lock(repo: Any, stages: list[Any]) -> None:
+def write_lock(stages: list[Stage]) -> None:
     """Record one stage once more."""
-    with repo.lock, repo.scm_context(quiet=True):
-        record = LockFile(stages, jobs=1)
-        record.add(stages[0], seconds=0.0)
-        record.write()
+    record = LockFile(stages, jobs=1)
+    record.add(stages[0], seconds=0.0)
+    record.write()
 
 
 def seconds(action: Callable[..., object], *arguments: Any, whose: int = resource.RUSAGE_SELF) -> float:
@@ -154,12 +150,12 @@ def measure(cells: int, jobs: int) -> dict[str, float]:
     with elsewhere() as folder, contextlib.redirect_stdout(io.StringIO()):
         build(folder, cells)
         found = {"plan, s": seconds(plan)}
-        repo, graph, stages = plan()
-        sample = [stage for stage in stages if int(stage.name[-5:]) < SAMPLE]
-        found["run, s per cell"] = seconds(run, repo, graph, sample, jobs) / SAMPLE
-        found["check, s per cell"] = seconds(check, repo, sample) / SAMPLE
-        grow_lock(cells)
-        found["write dvc.lock, s"] = seconds(write_lock, repo, stages)
+        with planned(Path()) as stages:
+            sample = [stage for stage in stages if int(stage.name[-5:]) < SAMPLE]
+            found["run, s per cell"] = seconds(run, sample, jobs) / SAMPLE
+            found["check, s per cell"] = seconds(check, sample) / SAMPLE
+            grow_lock(cells)
+            found["write dvc.lock, s"] = seconds(write_lock, stages)
         every = found["run, s per cell"] * cells
         checks, writes = found["check, s per cell"] * cells, 2 * found["write dvc.lock, s"]
         found["run all, side by side (reckoned), s"] = 2 * found["plan, s"] + every / (1 - SHARE) + writes + checks

@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from commands.damage import Damage, damaged_objects, damaged_outputs
-from commands.reproduce.complaints import complaint
+from commands.dvc_inside.repository import cache_objects, remote_objects, stage_names, stale_stages
+from commands.pull import REMOTE
 from commands.spotcheck import read_spotchecks
-from stages.core.dvc_files import OBJECTS
 from stages.core.errors import StageError, run_stage
 from stages.core.files import read_json, read_yaml
 from stages.core.layout import Layout
@@ -31,39 +31,18 @@ DATA_STAGES = ("split", "split-folder", "subset")
 
 def damages(homes: Sequence[Path]) -> list[Damage]:
     """What is damaged in ``homes`` and in DVC's cache."""
-    from dvc.repo import Repo
-
-    with Repo() as repo:
-        cache = Path(os.path.relpath(repo.cache.local.path))
-        published = repo.config["remote"].get("published", {}).get("url")
-    stores = [cache, *([Path(os.path.relpath(published)) / OBJECTS] if published else [])]
+    cache, *published = (Path(os.path.relpath(path)) for path in (cache_objects(), remote_objects(REMOTE)) if path)
+    stores = [cache, *published]
     objects = [damage for store in stores for damage in damaged_objects(store, homes)]
     return [*objects, *(damage for home in homes for damage in damaged_outputs(home, cache))]
 
 
-def stale_stages(home: Path) -> list[str]:
-    """The stages of a home's dvc.yaml whose commands, parameters or dependencies are not those of its dvc.lock."""
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
-
-    wanted = (home / "dvc.yaml").resolve()
-    try:
-        with Repo() as repo, repo.lock:
-            stages = [stage for stage in repo.index.stages if Path(stage.path).resolve() == wanted]
-            return [stage.addressing for stage in stages if stage.changed(allow_missing=True)]
-    except DvcException as error:
-        raise StageError(f"{complaint(error)}.") from None
-
-
 def dead_entries(home: Path) -> list[str]:
     """The entries of a home's dvc.lock whose stages no longer exist; DVC keeps them for ever."""
-    from dvc.repo import Repo
-
     lock = home / "dvc.lock"
     if not lock.is_file():
         return []
-    with Repo() as repo:
-        known = {stage.name for stage in repo.index.stages if Path(stage.path).resolve().parent == home.resolve()}
+    known = stage_names(home)
     return [name for name in read_yaml(lock).get("stages", {}) if name not in known]
 
 

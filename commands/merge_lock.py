@@ -17,6 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from commands.dvc_inside.errors import DvcError
+from commands.dvc_inside.lock_file import parsed_lock, written_lock
 from stages.core.errors import StageError, run_stage
 from stages.core.files import read_yaml, write_text
 
@@ -43,8 +45,6 @@ def merge(base: Path, ours: Path, theirs: Path, path: Path) -> list[str]:
 
     A :class:`StageError` names the side whose file is damaged.
     """
-    from dvc.utils.serialize import dumps_yaml
-
     ancestor, one, other = (
         _read(file, f"{path} of {side}", remedy)
         for file, side, remedy in (
@@ -54,17 +54,15 @@ def merge(base: Path, ours: Path, theirs: Path, path: Path) -> list[str]:
         )
     )
     merged, left_out = merge_entries(*(content.get("stages", {}) for content in (ancestor, one, other)))
-    write_text(ours, dumps_yaml({**other, **one, "stages": merged}))
+    write_text(ours, written_lock({**other, **one, "stages": merged}))
     return left_out
 
 
 def _read(file: Path, what: str, remedy: str) -> dict[str, Any]:
     """The content of a dvc.lock; nothing of one that was not there, for which git passes an empty file."""
-    from dvc.utils.serialize import YAMLError, parse_yaml_for_update
-
     content = None
-    with suppress(YAMLError, ValueError):
-        content = parse_yaml_for_update(file.read_text(encoding="utf-8"), what)
+    with suppress(DvcError, ValueError):
+        content = parsed_lock(file.read_text(encoding="utf-8"), what)
     if not isinstance(content, dict) or not isinstance(content.get("stages", {}), dict):
         raise StageError(f"{what} is damaged; take one that is whole with `{remedy}`, then run `dvc repro`.")
     return content

@@ -17,8 +17,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from commands.reproduce.complaints import complaint
-from stages.core.dvc_files import OBJECTS, object_path, recorded_outputs
+from commands.dvc_inside import repository
+from stages.core.dvc_files import object_path, recorded_outputs
 from stages.core.errors import StageError, run_stage
 from stages.core.layout import Layout
 
@@ -35,18 +35,11 @@ def pull(home: Path) -> list[Path]:
 
     A :class:`StageError` if nothing is published, or if a file that is in the way would be lost.
     """
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
-
-    try:
-        with Repo() as repo:
-            remote = Path(repo.config["remote"][REMOTE]["url"]) / OBJECTS
-            outputs = published(home, remote)
-            if not outputs:
-                raise StageError(f"nothing of {home / 'dvc.lock'} is in {remote}; restore it with `git checkout`.")
-            repo.pull(targets=[str(path) for path in outputs], remote=REMOTE)
-    except DvcException as error:
-        raise StageError(f"{complaint(error)}.") from None
+    remote = repository.remote_objects(REMOTE)
+    outputs = published(home, remote) if remote else []
+    if not outputs:
+        raise StageError(f"nothing of {home / 'dvc.lock'} is in {remote or REMOTE}; restore it with `git checkout`.")
+    repository.pull(outputs, REMOTE)
     return outputs
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from commands.dvc_inside import repository
 from commands.git import short_hash
 from commands.revisions import unpacked
 from stages.compare.scale import FULL, READING, REDUCED
@@ -47,10 +48,7 @@ def value(number: float | None) -> str:
 
 def metrics_diff(base: str, head: str) -> str:
     """``dvc metrics diff BASE HEAD``."""
-    from dvc.repo import Repo
-
-    with Repo() as repo:
-        diff = repo.metrics.diff(base, head).get("diff", {})
+    diff = repository.metrics_diff(base, head)
     rows = [(f"{path}: {name}", value(each.get("old")), value(each.get("new")), _change(each.get("diff")))
             for path, metrics in diff.items() for name, each in metrics.items()]  # fmt: skip
     return table(("`dvc metrics diff`", base, head, "change"), rows) if rows else "`dvc metrics diff`: nothing moved."

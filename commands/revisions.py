@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from commands.dvc_inside.repository import copy_out
 from commands.git import archived
 from stages.core.errors import StageError
 
@@ -40,14 +42,5 @@ def unpacked(revision: str) -> Iterator[Path]:
 
 def check_out(revision: str, path: Path, target: Path) -> None:
     """Put the folder ``path`` of a revision into ``target``, from DVC's cache or remotes; nothing if they lack some."""
-    import logging
-    import shutil
-
-    from dvc.api import DVCFileSystem
-    from dvc_data.index import DataIndexDirError
-
-    logging.getLogger("dvc").setLevel(logging.CRITICAL)  # what is not at hand is no error here
-    try:
-        DVCFileSystem(rev=revision).get(path.as_posix(), str(target), recursive=True)
-    except (OSError, DataIndexDirError):
+    if not copy_out(revision, path, target):
         shutil.rmtree(target / path.name, ignore_errors=True)

@@ -18,7 +18,7 @@ from dvc.exceptions import ReproductionError
 from dvc.lock import LockError
 from dvc.repo import Repo
 
-from commands.audit import stale_stages
+from commands.dvc_inside.repository import stale_stages
 from commands.reproduce.__main__ import main
 from commands.reproduce.driver import reproduce
 from stages.core.errors import StageError

@@ -6,11 +6,9 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from dvc.stage import PipelineStage
+from commands.dvc_inside.lock_file import move_to_end, record, recorded
+from commands.dvc_inside.stage import Stage
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SHARE = 0.05  # of the time may go into writing dvc.lock, which DVC parses and writes as a whole
@@ -19,16 +17,15 @@ SHARE = 0.05  # of the time may go into writing dvc.lock, which DVC parses and w
 class LockFile:
     """Records stages of ``plan``, several at once, and in the end in its order, as `dvc repro` would have."""
 
-    def __init__(self, plan: Sequence[PipelineStage], jobs: int) -> None:
+    def __init__(self, plan: Sequence[Stage], jobs: int) -> None:
         self.plan, self.jobs = plan, jobs
-        self.files = {stage.path: stage.dvcfile for stage in plan if stage.cmd}
-        self.known = {path: set(file.lockfile_contents.get("stages", {})) for path, file in self.files.items()}
-        self.pending: list[PipelineStage] = []
-        self.added: set[PipelineStage] = set()
+        self.known = recorded(plan)
+        self.pending: list[Stage] = []
+        self.added: set[Stage] = set()
         self.seconds, self.written = 0.0, time.monotonic()
         self.longest = 0.0
 
-    def add(self, stage: PipelineStage, seconds: float) -> None:
+    def add(self, stage: Stage, seconds: float) -> None:
         """Have ``stage`` written, whose command took so long."""
         self.pending.append(stage)
         self.added.add(stage)
@@ -44,22 +41,18 @@ class LockFile:
         """Write what is pending."""
         begin = time.monotonic()
         with undisturbed():
-            for path, file in self.files.items():
-                file.dump_stages([stage for stage in self.pending if stage.path == path], update_pipeline=False)
+            record(self.pending)
             self.pending.clear()
         self.longest, self.written = 0.0, time.monotonic()
         self.seconds = self.written - begin
 
     def sort(self) -> None:
         """Put the entries that are new into the order of the plan; those that were there keep their places."""
-        from dvc.utils.serialize import modify_yaml
-
-        for path, known in self.known.items():
-            added = [stage.name for stage in self.plan if stage in self.added and stage.path == path]
+        for lock, known in self.known.items():
+            added = [stage.name for stage in self.plan if stage in self.added and stage.lock == lock]
             if new := [name for name in added if name not in known]:
-                with undisturbed(), modify_yaml(Path(path).with_suffix(".lock")) as data:
-                    for name in new:
-                        data["stages"][name] = data["stages"].pop(name)
+                with undisturbed():
+                    move_to_end(lock, new)
 
 
 @contextmanager
