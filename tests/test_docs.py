@@ -21,6 +21,7 @@ from rich.console import Console
 from commands.__main__ import COMMANDS, module_of
 from commands.summary import ladder
 from stages.core.layout import Layout
+from tests.dvc_here import parsed
 from tests.small import REPOSITORY
 
 PAGES = [page for folder in (".", "docs", "papers") for page in sorted((REPOSITORY / folder).glob("*.md"))]
@@ -199,12 +200,9 @@ def test_every_parameter_that_is_set_is_one_of_params_yaml(page: Path) -> None:
 
 @EVERY_PAGE
 def test_every_command_of_dvc_is_one_that_dvc_understands(page: Path) -> None:
-    from dvc.cli.parser import get_main_parser
-
-    parser = get_main_parser()
     for words in commands(page, "dvc"):
         if words and words[0][0].isalpha():
-            assert parser.parse_args(words).func, words
+            assert parsed(words).func, words
 
 
 @EVERY_PAGE

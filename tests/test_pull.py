@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from dvc.repo import Repo
 
+from commands.dvc_inside.repository import stale_stages
 from commands.pull import main, pull, without_weights
 from stages.core.errors import StageError
 from stages.core.layout import Layout
+from tests.dvc_here import dvc
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (origin / "full").mkdir(parents=True)
     monkeypatch.chdir(origin)
     subprocess.run(["git", "init", "-q"], check=True)
-    Repo.init().close()
+    dvc("init")
     with Path(".dvc/config").open("a") as stream:
         stream.write("['remote \"published\"']\n    url = ../published\n")
     stages = {"data": {"cmd": "mkdir -p data && echo 1 > data/x", "outs": [{"data": {"push": False}}]}}
@@ -32,9 +33,8 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         stages[key] = {"cmd": f"mkdir -p {out} && {made}", "deps": ["data"], "outs": [out]}
     Path("full/dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
     Path("full/.gitignore").write_text("/data\n/results\n")
-    with Repo() as repo:
-        repo.reproduce(["full/dvc.yaml"])
-        repo.push(remote="published")
+    dvc("repro", "full/dvc.yaml")
+    dvc("push", "--remote", "published")
     subprocess.run(["git", "add", "-A"], check=True)
     author = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
     subprocess.run(["git", *author, "commit", "-qm", "published"], check=True)
@@ -55,8 +55,7 @@ def test_what_is_published_comes_into_a_bare_clone(
     assert not (clone / "full" / "data").exists()
     assert without_weights(Layout(Path("full"))) == ["bare"]
     assert subprocess.run(["git", "status", "--porcelain"], capture_output=True, text=True).stdout == ""
-    with Repo() as repo, repo.lock:
-        assert not any(stage.changed(allow_missing=True) for stage in repo.index.stages)
+    assert stale_stages(Path("full")) == []
 
 
 def test_a_clone_without_the_published_folder_is_told_what_to_do(clone: Path) -> None:

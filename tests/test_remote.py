@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -12,10 +13,10 @@ from typing import Any
 import psutil
 import pytest
 import yaml
-from dvc.repo import Repo
 
 from stages.params import load_params
 from tests.cluster import EPOCHS, KEY, make_home, outputs, set_recipe, start, train_here, train_on, until
+from tests.dvc_here import dvc
 from tests.small import REPOSITORY
 
 SIZE = {"object_store_memory": 100 * 2**20, "include_log_monitor": False}
@@ -78,7 +79,8 @@ def test_ctrl_c_ends_the_training_there_and_the_next_dvc_repro_goes_on(
     nodes: Any, alone: dict[str, bytes], tmp_path: Path
 ) -> None:
     layout = make_home(tmp_path)
-    Repo.init(str(tmp_path), no_scm=True).close()
+    with contextlib.chdir(tmp_path):
+        dvc("init", "--no-scm")
     command = f"cd {REPOSITORY} && {sys.executable} -m stages.train {tmp_path} {KEY}"
     stage = {"cmd": command, "outs": [f"results/training/{KEY}", f"results/clocks/training/{KEY}"]}
     (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"train": stage}}))

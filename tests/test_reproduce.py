@@ -14,14 +14,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from dvc.exceptions import ReproductionError
-from dvc.lock import LockError
-from dvc.repo import Repo
 
 from commands.dvc_inside.repository import stale_stages
 from commands.reproduce.__main__ import main
 from commands.reproduce.driver import reproduce
 from stages.core.errors import StageError
+from tests.dvc_here import dvc
 from tests.small import REPOSITORY
 
 pytestmark = pytest.mark.slow
@@ -33,7 +31,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     subprocess.run(["git", "init", "-q"], check=True)
-    Repo.init().close()
+    dvc("init")
     os.mkfifo("pipe")
     return tmp_path
 
@@ -75,8 +73,7 @@ def test_the_lock_is_that_of_a_sequential_run_byte_for_byte_whatever_ends_first(
     for path in ("dvc.lock", "pipe"):
         Path(path).unlink()
     shutil.rmtree(".dvc/cache")
-    with Repo() as repo:
-        repo.reproduce()
+    dvc("repro")
     assert Path("dvc.lock").read_bytes() == side_by_side
 
 
@@ -211,9 +208,8 @@ def test_ctrl_c_ends_the_commands_leaves_no_lock_and_says_how_to_continue(home: 
         if not awaited:
             break
     try:
-        with Repo() as repo, pytest.raises(ReproductionError) as busy:
-            repo.reproduce("cell@b", single_item=True)
-        assert isinstance(busy.value.__cause__, LockError)
+        refused = subprocess.run([*REPRO, "--single-item", "cell@b"], capture_output=True, text=True)
+        assert "is busy, it is being blocked by:" in refused.stderr
     finally:
         driver.send_signal(number)
     _, errors = driver.communicate(timeout=30)

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from dvc.repo import Repo
 
 from commands import compare_results
 from commands.revisions import home_of
 from stages.core.errors import StageError
 from stages.core.files import read_json
 from stages.params import load_params
+from tests.dvc_here import dvc
 from tests.fake_results import write_cells, write_fake_scores
 from tests.small import REPOSITORY
 
@@ -49,9 +49,7 @@ def commit(accuracy: float) -> None:
         metrics["seeds"][0]["accuracy"] = accuracy if home.name else 0.25
         (home / METRICS).write_text(json.dumps(metrics))
         write_fake_scores(home, load_params(REPOSITORY / "params.yaml"))
-    with Repo() as repo:
-        for home in (Path(), Path("full")):
-            repo.commit(str(home / "dvc.yaml"), force=True)
+    dvc("commit", "--force", "dvc.yaml", "full/dvc.yaml")
     git("add", "-A")
     git("commit", "-qm", str(accuracy))
 
@@ -63,7 +61,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         git("init", "-q")
-        Repo.init().close()
+        dvc("init")
         for home in (Path(), Path("full")):
             write_cells(home, load_params(REPOSITORY / "params.yaml"), ["elman"])
             Path(home, "dvc.yaml").write_text(PIPELINE)

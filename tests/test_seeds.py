@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from dvc.repo import Repo
 
 from stages.cell import Cell, Compute
 from stages.core.errors import StageError
@@ -17,6 +16,7 @@ from stages.train.__main__ import asked, train_only
 from stages.train.local import run
 from stages.train.plan import ANEW, plan
 from stages.train.seeds import fingerprint, kept_seeds
+from tests.dvc_here import dvc
 from tests.small import small_cell, write_split
 
 COMPUTE = Compute(device="cpu", threads=1)
@@ -156,7 +156,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     monkeypatch.chdir(tmp_path)
     layout = Layout(Path())
     write_split(layout)
-    Repo.init(no_scm=True).close()
+    dvc("init", "--no-scm")
     outs = [f"results/training/{ONE.key}", f"results/clocks/training/{ONE.key}"]
     Path("dvc.yaml").write_text(yaml.safe_dump({"stages": {"train": {"cmd": "true", "outs": outs}}}))
     return layout
@@ -168,8 +168,7 @@ def test_it_is_found_among_the_outputs_that_the_lock_records(
     """As after `dvc pull`: DVC has removed the outputs from the workspace, and nothing is kept here."""
     train(ONE, repository, capsys)
     weights = (repository.training(ONE) / "seed-0.safetensors").read_bytes()
-    with Repo() as repo:
-        repo.commit(force=True)
+    dvc("commit", "--force")
     assert Path(".dvc/cache/seeds").is_dir()
     for folder in (".dvc/cache/seeds", "results"):
         shutil.rmtree(folder)
@@ -180,8 +179,7 @@ def test_it_is_found_among_the_outputs_that_the_lock_records(
 def test_the_outputs_of_a_study_hold_its_cells(repository: Layout, capsys: pytest.CaptureFixture[str]) -> None:
     cell = ONE.model_copy(update={"study": ONE.key, "key": "of-a-study"})  # the study's folder is the stage's output
     train(cell, repository, capsys)
-    with Repo() as repo:
-        repo.commit(force=True)
+    dvc("commit", "--force")
     for folder in (".dvc/cache/seeds", "results"):
         shutil.rmtree(folder)
     assert train(cell, repository, capsys) == []
@@ -189,8 +187,7 @@ def test_the_outputs_of_a_study_hold_its_cells(repository: Layout, capsys: pytes
 
 def test_what_the_cache_lacks_is_trained_again(repository: Layout, capsys: pytest.CaptureFixture[str]) -> None:
     train(ONE, repository, capsys)
-    with Repo() as repo:
-        repo.commit(force=True)
+    dvc("commit", "--force")
     for folder in (".dvc/cache", "results"):
         shutil.rmtree(folder)
     assert train(ONE, repository, capsys) == [0]

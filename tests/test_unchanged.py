@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from dvc.repo import Repo
 
 import stages
 from commands.reproduce.driver import reproduce
 from stages.core.errors import StageError
 from stages.core.layout import Layout
 from stages.core.unchanged import unchanged
+from tests.dvc_here import dvc
 from tests.small import REPOSITORY, write_split
 
 KEY = "digits-recurnet1-4"
@@ -173,7 +173,7 @@ def test_side_by_side_nothing_is_recorded_of_a_stage_whose_inputs_changed(
     """Commands that do not look after it themselves: code, data and parameters, edited in the middle."""
     monkeypatch.chdir(tmp_path)
     subprocess.run(["git", "init", "-q"], check=True)
-    Repo.init().close()
+    dvc("init")
     Path("data").write_text("data")
     Path("params.yaml").write_text("depth: 4\n")
     edits = {"data": "echo edited >> data", "depth": "echo 'depth: 5' > params.yaml"}
