@@ -40,6 +40,8 @@ def test_the_contracts_are_kept() -> None:
         ("models", "commands.spotcheck", "import models.layers.stepwise"),
         ("plain", "stages.params.whole", "def check():\n    import torch"),
         ("ray", "stages.train.local", "import ray"),
+        ("dvc", "commands.audit", "def audit():\n    from dvc.repo import Repo"),
+        ("dvc", "stages.core.dvc_files", "import dvc_data"),
         ("circles", "stages.train.checkpoint", "def resume():\n    import stages.train.__main__"),
     ],
 )
