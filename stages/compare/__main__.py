@@ -19,7 +19,8 @@ def main() -> None:
     """The command line."""
     leave_out_compiler()
     parser = argparse.ArgumentParser(
-        description=__doc__, epilog="Writes HOME/reports/tables, HOME/reports/summary.json and HOME/scores.csv."
+        description=__doc__,
+        epilog="Writes HOME/reports/tables, HOME/reports/summary.json, HOME/reports/badge.json and HOME/scores.csv.",
     )
     parser.add_argument("home", nargs="?", default=Path(), type=Path, help="folder with params.yaml (default: here)")
     layout = Layout(parser.parse_args().home)

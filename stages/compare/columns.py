@@ -1,8 +1,13 @@
-"""The columns of every table that comparing writes, and what a row is until it is written."""
+"""The columns of every table that comparing writes, and what a row is until it is written.
+
+``schemas/`` says what is in them, for other programs; docs/interface.md when :data:`INTERFACE` goes up.
+"""
 
 from __future__ import annotations
 
 TableRow = dict[str, object]  # by column; read back from disk it is a stages.core.tables.Row, of text
+
+INTERFACE = "1.0"  # version of what other programs read
 
 VERDICT_COLUMNS = ("paper", "verdict", "claims")
 CLAIM_COLUMNS = (

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.compare.author_weights import author_weights_rows, weights_rung
+from stages.compare.badge import badge
 from stages.compare.carbon import cost, grams_per_kwh
 from stages.compare.claims_in_words import sentence_counts, statement_rows
 from stages.compare.columns import (
@@ -22,6 +23,7 @@ from stages.compare.columns import (
     FIRST_EPOCH_COLUMNS,
     GRID_COLUMNS,
     HEADLINE_COLUMNS,
+    INTERFACE,
     ITERATION_COLUMNS,
     LADDER_COLUMNS,
     OPEN_COLUMNS,
@@ -159,6 +161,7 @@ def summary(documents: Sequence[Document], results: Results, energy: Energy) -> 
     papers = {document.paper.id: document_summary(document) for document in documents}
     total = {scale: sum(paper["runs"][scale] for paper in papers.values()) for scale in SCALES}
     return {
+        "interface": INTERFACE,
         "runs": total,
         "cells": len(results.cells),
         "papers": papers,
@@ -191,7 +194,7 @@ def energy_summary(results: Results, energy: Energy) -> dict[str, Any]:
 
 
 def compare(results: Results, layout: Layout, cells: Cells) -> None:
-    """Write reports/tables/<paper>/*.csv for every document, reports/summary.json, and scores.csv.
+    """Write reports/tables/<paper>/*.csv for every document, reports/summary.json, reports/badge.json and scores.csv.
 
     A :class:`StageError` names a run of a document that has no folder: it would stand nowhere.
     """
@@ -223,7 +226,9 @@ def compare(results: Results, layout: Layout, cells: Cells) -> None:
             undecided = open_rows(document.beside, cells, pace, layout)
             write_csv(folder / document.paper.id / "open.csv", undecided, OPEN_COLUMNS)
         write_csv(folder / "verdicts.csv", verdict_rows(documents), VERDICT_COLUMNS)
-    write_json(layout.reports / "summary.json", summary(documents, results, cells.energy))
+    told = summary(documents, results, cells.energy)
+    write_json(layout.reports / "summary.json", told)
+    write_json(layout.reports / "badge.json", badge(told["ladder"]))
     write_scores(
         (
             (result, document.beside.scale(key))
