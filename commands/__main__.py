@@ -15,7 +15,7 @@ from stages.core.errors import StageError, run_stage
 # In the order in which one comes to need them; a name is that of the module, with dashes.
 COMMANDS = (
     "reproduce", "summary", "pull", "audit", "rerun", "compare-results", "pull-request", "spotcheck", "begin",
-    "adopt", "add-imagenet", "merge-lock",
+    "adopt", "add-imagenet", "export", "merge-lock",
 )  # fmt: skip
 
 

@@ -61,9 +61,14 @@ def write_text(target: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
+def json_text(value: Mapping[str, Any]) -> str:
+    """``value`` as indented JSON in the order given. NaN and infinity are refused."""
+    return json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+
 def write_json(target: Path, value: Mapping[str, Any]) -> None:
-    """Write ``value`` as indented JSON in the order given, atomically. NaN and infinity are refused."""
-    write_text(target, json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+    """Write :func:`json_text`, atomically."""
+    write_text(target, json_text(value))
 
 
 def read_json(path: Path) -> dict[str, Any]:
