@@ -235,6 +235,25 @@ def test_results_that_the_report_does_not_show_are_not_exported(home: Home, tmp_
         exported(Home(Layout(root)), COMMIT)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("\n  elman:", "\n  elman-again:"),
+        ("name: elman, options: {width: 28, hidden: 256}", "name: elman, options: {width: 28, hidden: 8}"),
+    ],
+)
+def test_a_report_of_other_parameters_is_not_exported(home: Home, tmp_path: Path, old: str, new: str) -> None:
+    root = tmp_path / "full"
+    shutil.copytree(home.layout.home, root)
+    text = (root / "params.yaml").read_text(encoding="utf-8")
+    assert old in text
+    (root / "params.yaml").write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(
+        StageError, match=r"params\.yaml does not have elman as the report shows it; `dvc repro -s full/"
+    ):
+        exported(Home(Layout(root)), COMMIT)
+
+
 def test_an_output_that_is_a_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StageError, match="is a folder; expected a file, such as"):
         run(monkeypatch, FULL, "--output", tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,7 @@ from stages.compare.columns import CELL_COLUMNS
 from stages.compare.scores import SCORE_COLUMNS, folder_digest
 from stages.core.dependencies import ROOT, files_in
 from stages.core.errors import StageError
-from stages.core.files import json_text, read_json
+from stages.core.files import json_text, read_json, sha256_of
 from stages.core.layout import Layout
 from stages.core.tables import Row, read_rows
 from stages.documents.paper import PAPERS, Paper, load_papers
@@ -49,9 +50,7 @@ class Home:
         """Its summary; a :class:`StageError` where nothing has been compared yet."""
         for path in (self.layout.reports / "summary.json", self.layout.reports / "report.html", self.layout.scores):
             if not path.is_file():
-                stages = "" if self.name == "." else f"{self.name}/dvc.yaml:"
-                run = "`dvc repro`" if not stages else f"`dvc repro -s {stages}{{check,compare,report}}`"
-                raise StageError(f"{path} is missing: there is no report to export yet; {run} makes it.")
+                raise StageError(f"{path} is missing: there is no report to export yet; `{self.remake}` makes it.")
         return read_json(self.layout.reports / "summary.json")
 
     @cached_property
@@ -65,24 +64,45 @@ class Home:
         return read_rows(path, columns) if path.is_file() else []
 
     @cached_property
+    def scores(self) -> dict[str, Row]:
+        """The rows of scores.csv by the keys of their cells."""
+        return {row["key"]: row for row in read_rows(self.layout.scores, SCORE_COLUMNS)}
+
+    @cached_property
     def runs(self) -> list[tuple[Cell, Row]]:
-        """Every result that the report shows: its cell, and its row of cells.csv."""
+        """Every result that the report shows: its cell, and its row of cells.csv.
+
+        A :class:`StageError` names one that the parameters, as they are now, do not have or have otherwise.
+        """
         rows = [row for paper in self.papers for row in self.rows(paper, "cells", CELL_COLUMNS)]
-        return [(self.params.cell(row["key"]), row) for row in rows]
+        return [(self._cell(row["key"]), row) for row in rows]
+
+    def _cell(self, key: str) -> Cell:
+        with suppress(StageError):  # no such cell any more
+            cell = self.params.cell(key)
+            if key in self.scores and self.scores[key]["settings"] == sha256_of(cell.model_dump(mode="json")):
+                return cell
+        raise StageError(
+            f"{self.layout.params} does not have {key} as the report shows it; `{self.remake}` makes the report anew."
+        )
+
+    @property
+    def remake(self) -> str:
+        """The command that makes the report anew from the results that are here."""
+        return "dvc repro" if self.name == "." else f"dvc repro -s {self.name}/dvc.yaml:{{check,compare,report}}"
 
     @cached_property
     def at_hand(self) -> list[Cell]:
         """The cells of :attr:`runs` whose files are here; a :class:`StageError` names one that was not shown."""
-        scores = {row["key"]: row for row in read_rows(self.layout.scores, SCORE_COLUMNS)}
         found = []
         for cell, _ in self.runs:
             folders = {"training": self.layout.training(cell), "evaluation": self.layout.evaluation(cell)}
             if not all(folder.is_dir() for folder in folders.values()):
                 continue
-            if cell.key not in scores or folder_digest(folders["evaluation"]) != scores[cell.key]["evaluation"]:
+            if folder_digest(folders["evaluation"]) != self.scores[cell.key]["evaluation"]:
                 raise StageError(
-                    f"{folders['evaluation']} is not what {self.layout.scores} records of {cell.key}; "
-                    "`dvc checkout` puts the recorded results back, `dvc repro` renders those that are here."
+                    f"{folders['evaluation']} is not what {self.layout.scores} records of {cell.key}; `dvc checkout` "
+                    f"puts the recorded results back, `{self.remake}` shows those that are here."
                 )
             found.append(cell)
         return found
