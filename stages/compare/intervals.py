@@ -98,8 +98,8 @@ def over_seeds(values: Sequence[float], level: float = CONFIDENCE, *, step: floa
 
 
 @cache
-def student_quantile(probability: float, freedom: int) -> float:
-    """The quantile of Student's distribution."""
+def student_quantile(probability: float, freedom: float) -> float:
+    """The quantile of Student's distribution; the normal one for infinite ``freedom``."""
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, probability))

@@ -30,6 +30,9 @@ SENTENCE_COLUMNS = (
 FIRST_EPOCH_COLUMNS = (
     "runs", "epochs", "seeds", "spreads", "shift", "where", "follows", "departs", "cannot_tell", "any_departs",
 )  # fmt: skip
+TWO_TEAMS_COLUMNS = (
+    "seeds", "their_seeds", "similar", "spread", "their_spread", "shift", "agree", "conflict", "cannot_tell",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,13 +45,16 @@ class SpeedView:
     errors: list[Row]
     sentences: list[Row]
     first_epochs: list[Row]
+    two_teams: list[Row]
 
 
 def speed() -> SpeedView:
     """What was measured; a :class:`StageError` names a file that is damaged."""
     precision, denormals = (sorted(RESULTS.glob(f"{name}-*.csv")) for name in ("precision", "denormals"))
     verdicts, sentences, first_epochs = (RESULTS / f"{name}.csv" for name in ("verdicts", "sentences", "first-epochs"))
-    throughput = sorted({*RESULTS.glob("*.csv")} - {*precision, *denormals, verdicts, sentences, first_epochs})
+    two_teams = RESULTS / "two-teams.csv"
+    simulated = {verdicts, sentences, first_epochs, two_teams}
+    throughput = sorted({*RESULTS.glob("*.csv")} - {*precision, *denormals, *simulated})
     return SpeedView(
         [row for path in throughput for row in read_rows(path, THROUGHPUT_COLUMNS)],
         [row for path in precision for row in read_rows(path, PRECISION_COLUMNS)],
@@ -56,4 +62,5 @@ def speed() -> SpeedView:
         read_rows(verdicts, ERROR_COLUMNS) if verdicts.is_file() else [],
         read_rows(sentences, SENTENCE_COLUMNS) if sentences.is_file() else [],
         read_rows(first_epochs, FIRST_EPOCH_COLUMNS) if first_epochs.is_file() else [],
+        read_rows(two_teams, TWO_TEAMS_COLUMNS) if two_teams.is_file() else [],
     )
