@@ -31,7 +31,7 @@ MAKEFILE = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
 MADE = (  # by running something, or by who follows an example
     "data/", "checked/", "results/", "reports/", ".checkpoints/", "full/data/", "full/checked/", "full/results/",
     "cifar10/", "mnist/", "svhn/", "recurnets/cifar_net.pth", "train/", "test/", "val/", ".venv/", ".dvc/cache/",
-    ".dvc/tmp/", "models/softmax_digits.py", "papers/softmax-digits/", "codecheck.yml",
+    ".dvc/tmp/", "models/softmax_digits.py", "papers/softmax-digits/", "teams/", "full/teams/", "codecheck.yml",
 )  # fmt: skip
 WRITTEN = (".py", ".yaml", ".yml", ".md", ".toml", ".j2", ".cff")  # by people: files of these kinds are never made
 # What only an example has, by the home that it is added to.

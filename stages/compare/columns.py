@@ -57,3 +57,18 @@ OPEN_COLUMNS = (
     "id", "run", "seeds", "further", "epochs", "hours", "hours_low", "hours_high", "basis", "setting", "command",
     "words",
 )  # fmt: skip
+TEAM_SOURCE_COLUMNS = (
+    "team", "source", "kind", "revision", "committed", "added", "runs", "files", "sha256", "other_packages", "left_out",
+    "of_no_document",
+)  # fmt: skip
+TEAM_RUN_COLUMNS = (
+    "team", "run", "compared", "reason", "seeds", "repeated", "our_seeds", "same_code", "data_sha256", "code_sha256",
+    "machine", "our_machine",
+)  # fmt: skip
+TEAM_COLUMNS = (
+    "team", "id", "table", "group", "row", "column", "run", "metric", "unit", "published", "value", "margin",
+    "ours", "our_low", "our_high", "our_seeds", "our_scale", "our_verdict", "our_reason",
+    "theirs", "their_low", "their_high", "their_seeds", "their_scale", "their_verdict", "their_reason",
+    "opposite", "outcome", "reason", "new_seeds", "difference", "difference_low", "difference_high", "freedom", "basis",
+    "p_within", "p_beyond",
+)  # fmt: skip

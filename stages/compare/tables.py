@@ -46,6 +46,7 @@ from stages.compare.run_tables import comparison_rows, grid_rows, iteration_rows
 from stages.compare.scale import REDUCED, SCALES
 from stages.compare.scores import write_scores
 from stages.compare.side_by_side import Beside
+from stages.compare.teams import write_team_tables
 from stages.compare.verdicts import VERDICTS
 from stages.core.errors import StageError
 from stages.core.files import atomic_folder, write_json
@@ -58,6 +59,7 @@ from stages.documents.paper import PAPERS, Paper, load_papers
 from stages.params import Cells, Energy
 from stages.results.read import Results
 from stages.results.started import read_started
+from stages.results.teams import read_teams
 
 
 @dataclass(frozen=True)
@@ -196,7 +198,8 @@ def energy_summary(results: Results, energy: Energy) -> dict[str, Any]:
 def compare(results: Results, layout: Layout, cells: Cells) -> None:
     """Write reports/tables/<paper>/*.csv for every document, reports/summary.json, reports/badge.json and scores.csv.
 
-    A :class:`StageError` names a run of a document that has no folder: it would stand nowhere.
+    Where there are results of other teams, teams.csv among the tables, and two more of each document that they are
+    about. A :class:`StageError` names a run of a document that has no folder: it would stand nowhere.
     """
     started = read_started(layout, cells)
     documents = [
@@ -219,12 +222,14 @@ def compare(results: Results, layout: Layout, cells: Cells) -> None:
             raise StageError(
                 f"{missing} is missing, and {cell.key} is a run of that paper; write it (docs/own-paper.md shows how)."
             )
+    teams = read_teams(layout)
     with atomic_folder(layout.reports / "tables") as folder:
         for document in documents:
             (folder / document.paper.id).mkdir()
             write_tables(document, folder / document.paper.id)
             undecided = open_rows(document.beside, cells, pace, layout)
             write_csv(folder / document.paper.id / "open.csv", undecided, OPEN_COLUMNS)
+        write_team_tables([document.beside for document in documents], teams, cells, folder)
         write_csv(folder / "verdicts.csv", verdict_rows(documents), VERDICT_COLUMNS)
     told = summary(documents, results, cells.energy)
     write_json(layout.reports / "summary.json", told)

@@ -105,6 +105,11 @@ class Layout:
         return self.home / "started.csv"
 
     @property
+    def teams(self) -> Path:
+        """Results of other teams, a folder each, which is laid out like a home."""
+        return self.home / "teams"
+
+    @property
     def checkpoints(self) -> Path:
         """Unfinished training, outside DVC and git."""
         return self.home / ".checkpoints"

@@ -19,7 +19,8 @@ SYMBOLS = {
     "inconclusive": "?", "not run": "\N{WHITE CIRCLE}", "holds": "\N{CHECK MARK}", "seen": "\N{CHECK MARK}",
     "contradicted": "\N{BALLOT X}", "not seen": "\N{BALLOT X}", "undecided": "?", "reduced run": "\N{WHITE CIRCLE}",
     "as printed": "\N{CHECK MARK}", "not as printed": "\N{BALLOT X}", "log agrees": "\N{CHECK MARK}",
-    "log contradicts": "\N{BALLOT X}", "cannot tell": "?",
+    "log contradicts": "\N{BALLOT X}", "cannot tell": "?", "agree": "\N{CHECK MARK}", "conflict": "\N{BALLOT X}",
+    "repeat": "\N{IDENTICAL TO}", "not compared": "\N{WHITE CIRCLE}",
 }  # fmt: skip
 
 

@@ -31,6 +31,7 @@ from stages.report.figures.dots import dot_plots
 from stages.report.figures.figure import FigureView
 from stages.report.figures.of_document import Drawer
 from stages.report.figures.of_tables import Tabled
+from stages.report.team_views import TeamView, team_views
 from stages.report.views import (
     MapsView,
     PublishedTable,
@@ -82,6 +83,7 @@ class PaperView:
     maps: list[MapsView]
     sizes: list[Row]
     author_weights: list[Row]
+    teams: list[TeamView]
 
     @property
     def figures(self) -> list[FigureView]:
@@ -143,4 +145,5 @@ def view(layout: Layout, paper: Paper, results: Results) -> PaperView:
         author_weights=(
             read_rows(tables / "author_weights.csv", AUTHOR_WEIGHTS_COLUMNS) if paper.author_weights else []
         ),
+        teams=team_views(layout.reports / "tables", paper.id),
     )

@@ -22,6 +22,7 @@ class Section:
 SECTIONS = (
     Section("main", "Main results"),
     Section("claims", "Its numbers, beside ours"),
+    Section("teams", "Another team", lambda view: bool(view.teams)),
     Section("statements", "What it says in words", lambda view: bool(view.statements)),
     Section("findings", "Findings"),
     Section("tables", "Its tables, laid out as there"),

@@ -18,6 +18,7 @@ from stages.core.layout import Layout
 from stages.core.tables import REMAKE, numeric, read_csv
 from stages.core.validation import first_mistake
 from stages.params import Cells
+from stages.params.mistakes import check_name
 from stages.results.cell_result import (
     CLASS_CURVE_COLUMNS,
     COMPOSITION_COLUMNS,
@@ -28,6 +29,8 @@ from stages.results.cell_result import (
     CellResult,
 )
 from stages.results.records import Environment, Environments, Latency, Metrics, Record, Run, WeightScores
+
+MOST_ROWS = 10_000_000  # of a table of another home, which is read with less trust
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,31 @@ def read_cell(layout: Layout, params: Cells, cell: Cell) -> CellResult:
             f"{layout.evaluation(cell) / 'metrics.json'} is missing or of other seeds; "
             "run `dvc repro` to evaluate the cell."
         )
+    return _read_cell(layout, run, cell)
+
+
+def read_recorded(layout: Layout, path: Path) -> CellResult:
+    """Read the cell of a run.json as it is described there, whatever the parameters are: results of another home.
+
+    A :class:`StageError` says what is missing, not evaluated or damaged, or that it would not lie where it does.
+    """
+    run = _parse(Run, path)
+    try:
+        cell = Cell.model_validate(run.cell)
+        for name in (cell.key, cell.study or cell.key, cell.dataset):
+            check_name("key 'cell'", name)
+    except ValidationError as error:
+        key, mistake = first_mistake(error)
+        raise StageError(f"{path}: key 'cell.{key}': {mistake}.") from None
+    except ValueError as error:
+        raise StageError(f"{path}: {error}.") from None
+    if layout.training(cell) != path.parent:
+        raise StageError(f"{path} is of {cell.address}, which it does not lie in.")
+    if not _evaluated(layout, cell):
+        raise StageError(f"{layout.evaluation(cell) / 'metrics.json'} is missing or of other seeds.")
+    classes = _parse(Metrics, layout.evaluation(cell) / "metrics.json").classes
+    if (rows := len(cell.recipe.seeds) * cell.recipe.epochs * classes) > MOST_ROWS:
+        raise StageError(f"{path}: seeds, epochs and classes ask for tables of {rows} rows; {MOST_ROWS} are the most.")
     return _read_cell(layout, run, cell)
 
 

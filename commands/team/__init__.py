@@ -1,0 +1,1 @@
+"""Taking over the results of another team."""
