@@ -19,7 +19,7 @@ from stages.core.errors import StageError
 from stages.core.files import read_json, sha256
 from stages.core.layout import Layout
 from stages.core.validation import first_mistake
-from stages.results.cell_result import CellResult
+from stages.results.cell_result import CLASS_CURVE_COLUMNS, CURVE_COLUMNS, TIMING_COLUMNS, CellResult
 from stages.results.read import read_recorded
 from stages.results.records import Record, SeedScores
 
@@ -104,7 +104,11 @@ def read_sound(layout: Layout, path: Path) -> CellResult:
 
 def _mistake(result: CellResult) -> str:
     """What is wrong with the numbers or texts of a result; empty if nothing is."""
-    tables = (result.curves, result.class_curves, result.timing)
+    tables = (
+        result.curves[list(CURVE_COLUMNS)],
+        result.class_curves[list(CLASS_CURVE_COLUMNS)],
+        result.timing[list(TIMING_COLUMNS)],
+    )
     scores = [getattr(seed, name) for seed in result.metrics.seeds for name in SeedScores.model_fields]
     if not (np.isfinite(scores).all() and all(np.isfinite(table.to_numpy(np.float64)).all() for table in tables)):
         return "a number is not finite"
