@@ -32,6 +32,7 @@ MADE = (  # by running something, or by who follows an example
     "data/", "checked/", "results/", "reports/", ".checkpoints/", "full/data/", "full/checked/", "full/results/",
     "cifar10/", "mnist/", "svhn/", "recurnets/cifar_net.pth", "train/", "test/", "val/", ".venv/", ".dvc/cache/",
     ".dvc/tmp/", "models/softmax_digits.py", "papers/softmax-digits/", "teams/", "full/teams/", "codecheck.yml",
+    "full/export.zip",
 )  # fmt: skip
 WRITTEN = (".py", ".yaml", ".yml", ".md", ".toml", ".j2", ".cff")  # by people: files of these kinds are never made
 # What only an example has, by the home that it is added to.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from commands.damage import recorded
 from commands.team.sources import MOST_OF_A_FILE, Budget, Source
+from stages.core.dvc_files import md5_of, object_path, recorded_outputs
 from stages.core.errors import StageError
 from stages.results.teams import WANTED
 
@@ -48,7 +47,7 @@ def _stored(source: Source, budget: Budget) -> Iterator[tuple[str, bytes]]:
     lock = source.folder / "dvc.lock"
     if lock.is_file() and (lock.stat().st_size > MOST_OF_A_FILE or ANCHOR.search(lock.read_bytes())):
         raise StageError(f"{lock} is no lock file of DVC: it is too large, or has anchors; ask for it again.")
-    for output, md5 in recorded(lock).items():
+    for output, md5 in recorded_outputs(lock).items():
         if not md5.endswith(".dir") or not output.is_relative_to(source.folder / "results"):
             continue
         folder = output.relative_to(source.folder).as_posix()
@@ -75,9 +74,9 @@ def _object(md5: str, folders: tuple[Path, ...]) -> bytes | None:
     if len(bare) != 32 or not bare.isalnum():
         return None
     for folder in folders:
-        path = folder / md5[:2] / md5[2:]
+        path = object_path(folder, md5)
         if path.is_file() and path.stat().st_size <= MOST_OF_A_FILE:
             content = path.read_bytes()
-            if hashlib.md5(content, usedforsecurity=False).hexdigest() == bare:
+            if md5_of(content) == bare:
                 return content
     return None
