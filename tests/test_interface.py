@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +27,9 @@ from stages.results.read import read_cell, read_results
 from stages.results.started import STARTED_COLUMNS
 from stages.train.outputs import TIMING_COLUMNS
 from tests.fake_results import write_cells, write_split
+from tests.interface import INDEX, SCHEMAS, about, schema, wrong
 from tests.small import REPOSITORY
-from tests.table_schema import mistakes
 
-SCHEMAS = REPOSITORY / "schemas"
-INDEX = json.loads((SCHEMAS / "index.json").read_text(encoding="utf-8"))
 WITHOUT = (".png", ".safetensors")  # kinds that no schema is about
 COLUMNS = {
     "tables/author_weights": columns.AUTHOR_WEIGHTS_COLUMNS, "tables/cells": columns.CELL_COLUMNS,
@@ -43,7 +40,9 @@ COLUMNS = {
     "tables/open": columns.OPEN_COLUMNS, "tables/recipe_differences": columns.DIFFERENCE_COLUMNS,
     "tables/reliability": columns.RUN_RELIABILITY_COLUMNS, "tables/sizes": columns.SIZE_COLUMNS,
     "tables/statements": columns.STATEMENT_COLUMNS, "tables/sweep": columns.SWEEP_COLUMNS,
-    "tables/verdicts": columns.VERDICT_COLUMNS, "scores": SCORE_COLUMNS, "started": STARTED_COLUMNS,
+    "tables/team_sources": columns.TEAM_SOURCE_COLUMNS, "tables/team_runs": columns.TEAM_RUN_COLUMNS,
+    "tables/teams": columns.TEAM_COLUMNS, "tables/verdicts": columns.VERDICT_COLUMNS,
+    "scores": SCORE_COLUMNS, "started": STARTED_COLUMNS,
     "results/curves": cell_result.CURVE_COLUMNS, "results/class_curves": cell_result.CLASS_CURVE_COLUMNS,
     "results/timing": TIMING_COLUMNS, "results/calibration": cell_result.RELIABILITY_COLUMNS,
     "results/iterations": cell_result.ITERATION_COLUMNS, "results/composition": cell_result.COMPOSITION_COLUMNS,
@@ -53,30 +52,6 @@ RECORDS = {
     "results/run": records.Run, "results/metrics": records.Metrics, "results/latency": records.Latency,
     "results/environment": records.Environments, "results/scores": records.WeightScores,
 }  # fmt: skip
-
-
-@cache
-def schema(name: str) -> dict[str, Any]:
-    value: dict[str, Any] = json.loads((SCHEMAS / name).read_text(encoding="utf-8"))
-    return value
-
-
-def about(path: str) -> list[str]:
-    """The schemas that are about a file of a home."""
-
-    def pattern(glob: str) -> str:
-        return "".join({"**/": "(.+/)?", "*": "[^/]*"}.get(part, re.escape(part))
-                       for part in re.split(r"(\*\*/|\*)", glob))  # fmt: skip
-
-    return [each["schema"] for each in INDEX["files"] if re.fullmatch(pattern(each["path"]), path)]
-
-
-def wrong(path: Path, name: str) -> list[str]:
-    """What of a file is not as its schema says."""
-    if path.suffix == ".csv":
-        return [*mistakes(path, schema(name))]
-    value = json.loads(path.read_text(encoding="utf-8"))
-    return [f"{error.json_path}: {error.message}" for error in Draft202012Validator(schema(name)).iter_errors(value)]
 
 
 def files(home: Path) -> list[Path]:

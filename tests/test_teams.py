@@ -23,6 +23,7 @@ from stages.report.team_views import team_views
 from stages.results.read import read_results
 from stages.results.teams import Team, read_teams
 from tests.fake_results import write_cell
+from tests.interface import about, wrong
 from tests.other_team import PARAMS, added, edit, our_home, right, their_home, trained, write_all
 
 PAPER = load_paper(PAPERS / "mnist-rnn")
@@ -132,11 +133,14 @@ def test_the_section_shows_both_sides_and_escapes_what_they_say(ours: Layout, th
     found = facing(ours, added(ours, theirs))
     (tmp_path / "tables" / "mnist-rnn").mkdir(parents=True)
     write_team_tables([found.beside], [found.team], PARAMS, tmp_path / "tables")
+    for name in ("teams.csv", "mnist-rnn/teams.csv", "mnist-rnn/team_runs.csv"):
+        (said,) = about(f"reports/tables/{name}")
+        assert wrong(tmp_path / "tables" / name, said) == []
     (team,) = team_views(tmp_path / "tables", "mnist-rnn")
     assert team_views(tmp_path / "tables", "gunn") == []
     section = '{% import "macros.html.j2" as m with context %}{% include "sections/teams.html.j2" %}'
-    about = {"id": "mnist-rnn", "paper": PAPER, "home": ".", "folder": "", "revision": ("abc", "")}
-    page = environment().from_string(section).render(view={"teams": [team]}, **about)
+    shown = {"id": "mnist-rnn", "paper": PAPER, "home": ".", "folder": "", "revision": ("abc", "")}
+    page = environment().from_string(section).render(view={"teams": [team]}, **shown)
     html5lib.HTMLParser(strict=True).parseFragment(page)
     assert "<script>" not in page
     assert page.count(">conflict</span>") == 1 + team.counts["conflict"] > 1
