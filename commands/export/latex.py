@@ -122,6 +122,17 @@ def in_unit(*names: str, form: str = "{}") -> Callable[[Row], str]:
     return text
 
 
+def points(*names: str, form: str = "{}") -> Callable[[Row], str]:
+    """Columns of differences between fractions in percentage points, put into ``form``; a dash where there is none."""
+
+    def text(row: Row) -> str:
+        from stages.report.filters import points as rounded
+
+        return form.format(*(escaped(rounded(row[name])) for name in names)) if row[names[0]] else "--"
+
+    return text
+
+
 def wide(share: float) -> str:
     """How a column of words is set: over a share of the line, ragged."""
     return rf">{{\raggedright\arraybackslash}}p{{{share}\linewidth}}"
@@ -164,6 +175,22 @@ SIZES = (
     Column("", "l", plain("outcome")),
 )  # fmt: skip
 
+COMPARISON = (
+    Column("Run", wide(0.24), plain("title")), Column("Scale", "l", plain("scale")),
+    Column("Seeds", "r", lambda row: row["seeds"] or "--"), Column("Parameters", "r", number("parameters", "count")),
+    Column("Accuracy", "r", number("labels_accuracy")), Column("Gain, points", "r", points("gain")),
+    Column("Interval", "c", points("low", "high", form="{} to {}")),
+)  # fmt: skip
+WEIGHTS = (
+    Column("Run", wide(0.25), plain("run")), Column("Column", "l", plain("column")),
+    Column("Printed", "r", plain("published")), Column("Log", "r", in_unit("log")),
+    Column("Here", "r", in_unit("ours")), Column("", "l", plain("answer")),
+)  # fmt: skip
+
+
+def _on(labels: Sequence[int] | None) -> str:
+    return "" if labels is None else f" (accuracy on the labels {', '.join(map(str, labels))})"
+
 
 def tables(home: Home, paper: Paper) -> Iterator[Table]:
     """Every table of a document that has rows; its printed numbers table by table, as it has them."""
@@ -171,11 +198,14 @@ def tables(home: Home, paper: Paper) -> Iterator[Table]:
     for printed in paper.tables:
         rows = [row for row in claims if row["table"] == printed.id]
         yield Table(f"claims_{slug(printed.id)}", f"{paper.title}. {printed.heading}", CLAIMS, rows, ("verdict",))
+    beside = {f"comparison_{slug(each.id)}": each.caption + _on(each.labels) for each in paper.comparisons}
     for name, caption, columns, told in (
         ("statements", "Claims in words", STATEMENTS, ("printed_answer", "log_answer", "outcome")),
         ("cells", "Runs, and their accuracy", CELLS, ()),
         ("findings", "What contradicts the document from inside", FINDINGS, ()),
         ("sizes", "Parameters", SIZES, ()),
+        ("author_weights", "The authors' own weights", WEIGHTS, ()),
+        *((name, caption, COMPARISON, ()) for name, caption in beside.items()),
     ):
         yield Table(name, f"{paper.title}. {caption}", columns, home.rows(paper, name), told)
 
