@@ -36,8 +36,7 @@ def test_a_folder_is_taken_over_without_what_is_no_table_and_what_fits_is_said(o
     for name in ("weights.json", "seed-5.safetensors", "notes.csv"):
         (theirs / "results" / "training" / "elman" / name).write_bytes(b"x")
     timing = theirs / "results" / "clocks" / "training" / "elman" / "timing.csv"
-    # Further columns are as they like.
-    pd.read_csv(timing).assign(joules=None, note="mains").to_csv(timing, index=False)
+    pd.read_csv(timing).assign(joules=None, note="mains").to_csv(timing, index=False)  # not read
     team = added(ours, theirs)
     assert sorted(team.results) == ["elman", "lstm"]
     assert team.record.added == "2026-11-27"

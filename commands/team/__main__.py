@@ -2,7 +2,7 @@
 
     python -m commands team add HOME NAME SOURCE
 
-SOURCE is their home: a folder (that of another clone), an archive that they made by `python -m commands export`, or a
+SOURCE is their home: a folder (that of another clone), an archive of it (zip or tar), or a
 git revision that was fetched into this repository (REVISION, or REVISION:full). Only tables and records of numbers are
 copied, into HOME/teams/NAME, with the SHA-256 of each; weights are not, and nothing of theirs is run. Results that are
 not in the folder or revision itself are taken from DVC's objects there (published/, .dvc/cache), never from a server.

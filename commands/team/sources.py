@@ -152,7 +152,7 @@ def unpack(path: Path, folder: Path) -> Path:
     except UNREADABLE as error:
         raise StageError(f"{path} cannot be unpacked: {error}; ask for it again.") from None
     if not found:
-        raise StageError(f"{path} holds no results; expected an archive that `python -m commands export` made.")
+        raise StageError(f"{path} holds no results; expected the archive of a home with its results.")
     _check_sums(path, folder)
     return folder
 
@@ -178,7 +178,7 @@ def _members(path: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
                 if member.isreg() and (content := archive.extractfile(member)) is not None:
                     yield member.name.removeprefix("./"), member.size, content
     else:
-        raise StageError(f"{path} is no archive; expected a zip or tar file that `python -m commands export` made.")
+        raise StageError(f"{path} is no archive; expected a zip or tar file of a home.")
 
 
 def _check_sums(path: Path, folder: Path) -> None:
