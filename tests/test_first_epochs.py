@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -192,6 +193,16 @@ def test_a_run_that_was_begun_follows_its_own_log_and_departs_from_another() -> 
     assert first["ours"] == pytest.approx(log * statistics.mean(math.exp(offset) for offset in offsets))
     assert summed_up(found)["answers"] == {FOLLOWS: 1, DEPARTS: 1, CANNOT_TELL: 0}
     assert summed_up(found)["ranked"] == 2
+
+
+def test_a_seed_that_lacks_some_of_the_epochs_counts_nowhere() -> None:
+    offsets = (-0.03, -0.01, 0.02, 0.04)
+    more = begun("elman", "elman", (*offsets, 5.0))
+    more = replace(more, curves=more.curves.query("seed < 4 or epoch <= 6"))
+    four = begun("elman", "elman", offsets)
+    found, without = (answers(beside(a=each), log_of())["elman"] for each in (more, four))
+    assert found.seeds == 4
+    assert found == without
 
 
 def test_a_rival_without_a_log_is_ours() -> None:

@@ -71,7 +71,7 @@ def _told(
     run: str, beside: Beside, log: pd.DataFrame, rule: FirstEpochsRule, seeds: int, found: Decision
 ) -> FirstEpochs:
     words = f"{_plural(rule.epochs, 'epoch')}, {_plural(seeds, 'seed')}{_furthest(found, rule)}: {found.why}"
-    logged, measured = log[log["run"] == run].set_index("epoch"), table_of(beside, run).groupby("epoch")
+    logged, measured = log[log["run"] == run].set_index("epoch"), whole_seeds(beside, run, rule).groupby("epoch")
     rows: list[TableRow] = [
         {
             "run": run, "seeds": seeds, "epoch": epoch, "column": column, "margin": margin,
@@ -135,9 +135,14 @@ def table_of(beside: Beside, run: str) -> pd.DataFrame:
     return pd.concat(tables) if tables else pd.DataFrame({"seed": [], "epoch": []})
 
 
+def whole_seeds(beside: Beside, run: str, rule: FirstEpochsRule) -> pd.DataFrame:
+    """The rows of :func:`table_of` of the seeds that have all first epochs."""
+    return table_of(beside, run).groupby("seed").filter(lambda rows: on_scale(rows, rule) is not None)
+
+
 def ours_of(beside: Beside, run: str, rule: FirstEpochsRule) -> Curves | None:
     """The first epochs of the seeds that have them all, (seeds, epochs, columns); None if no seed has."""
-    found = [on_scale(rows, rule) for _, rows in table_of(beside, run).groupby("seed")]
+    found = [on_scale(rows, rule) for _, rows in whole_seeds(beside, run, rule).groupby("seed")]
     whole = [curve for curve in found if curve is not None]
     return np.stack(whole) if whole else None
 
