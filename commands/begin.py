@@ -6,58 +6,61 @@ trains each KEY (a run, a study, or DATASET-ARCHITECTURE-DEPTH) as its complete 
 stops after so many epochs. Their curves go to HOME/started.csv, which is in git, and are compared with the authors' log
 where there is one. The complete training (`dvc repro full/dvc.yaml:train@KEY`, say) continues from the checkpoint that
 is left here, and ends bit for bit as if it had never been stopped. What is interrupted goes on when the same command is
-run again. A seed whose epochs are recorded already is not trained again; one whose complete run is among the results is
-no longer listed. The splits have to be here: `dvc repro full/dvc.yaml:split@mnist`.
+run again; SIGTERM pauses it at a checkpoint. A seed whose epochs are recorded already is not trained again; one whose
+complete run is among the results is no longer listed. With all epochs of the recipe, the seeds are trained to their end
+and kept where the stage `train` finds them. The splits have to be here: `dvc repro full/dvc.yaml:split@mnist`.
 """
 
 from __future__ import annotations
 
 import argparse
-import fcntl
-import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from stages.cell import Cell
 from stages.core.errors import StageError, run_stage
 from stages.core.layout import Layout
-from stages.core.tables import write_csv
 from stages.core.unchanged import unchanged
+from stages.learning.engine import History
 from stages.params import Params, load_params
 from stages.results.read import complete_seeds
-from stages.results.started import STARTED_COLUMNS, started_row, started_rows
+from stages.results.started import replace_started, started_rows
 from stages.train.code_digest import code_files
-from stages.train.local import CellTraining, Histories
+from stages.train.course import machines_of, record_started
+from stages.train.local import CellTraining, train_seeds
+from stages.train.pause import pause_when_asked
 from stages.train.plan import Plan, plan, trained_before
 from stages.train.seeds import kept_seeds
 from stages.train.tasks import grouped
 
 
 def begin_cell(cell: Cell, params: Params, layout: Layout, epochs: int) -> None:
-    """Train the first ``epochs`` epochs of the seeds of ``cell`` that lack them, and record their curves."""
+    """Train the first ``epochs`` epochs of the seeds of ``cell`` that lack them, and record their curves.
+
+    Of what is trained to its end the seeds are kept, too, where the stage `train` finds them.
+    """
+    replace_started(layout, [], gone=complete_seeds(layout, params))
     wanted = plan(cell, params.compute, layout)
     wanted = replace(wanted, fingerprints=unrecorded(wanted, params, layout, epochs))
-
-    def record(seed: int, curves: Sequence[Mapping[str, float]], machine: Mapping[str, object]) -> None:
-        rows = [started_row(cell, wanted.fingerprints[seed], curve, machine) for curve in curves]
-        write_started(layout, params, rows)
-
     before = trained_before(wanted, kept_seeds(layout.home), layout)
     for seed, trained in before.items():
-        record(seed, trained.history.curves[:epochs], trained.environment)
+        history = History(curves=trained.history.curves[:epochs])
+        record_started(layout, wanted, {seed: history}, machines_of(trained.environment))
     if not (left := [seed for seed in wanted.fingerprints if seed not in before]):
         return
+    if epochs == cell.recipe.epochs:
+        train_seeds(replace(wanted, fingerprints={seed: wanted.fingerprints[seed] for seed in left}), layout)
+        return
     training = CellTraining(wanted, layout)
-
-    def record_all(histories: Histories) -> None:
-        for seed, history in histories.items():
-            record(seed, history.curves, training.environment)
-
     for seeds in grouped(left, params.compute.seeds_together):
-        training.begin(seeds, training.checkpoint(seeds), epochs, record_all)
+        training.begin(
+            seeds,
+            training.checkpoint(seeds),
+            epochs,
+            lambda histories, machines: record_started(layout, wanted, histories, machines),
+        )
 
 
 def unrecorded(wanted: Plan, params: Params, layout: Layout, epochs: int) -> dict[int, str]:
@@ -68,33 +71,11 @@ def unrecorded(wanted: Plan, params: Params, layout: Layout, epochs: int) -> dic
     for seed, name in wanted.fingerprints.items():
         if (key, seed) in complete:
             print(f"{key} seed {seed}: its complete run is among the results", flush=True)
-        elif (count := recorded[key, name]) >= epochs:
+        elif (count := recorded[key, name]) >= epochs and epochs < wanted.cell.recipe.epochs:
             print(f"{key} seed {seed}: recorded already, {count} epoch{'s' if count > 1 else ''}", flush=True)
         else:
             left[seed] = name
     return left
-
-
-def write_started(layout: Layout, params: Params, rows: Sequence[Mapping[str, object]]) -> None:
-    """Put ``rows`` in the place of those of their seeds, sorted; what is complete by now is left out."""
-    with alone(layout.home):
-        replaced = {(row["key"], str(row["seed"])) for row in rows}
-        replaced |= {(key, str(seed)) for key, seed in complete_seeds(layout, params)}
-        others = [row for row in started_rows(layout) if (row["key"], row["seed"]) not in replaced]
-        table: list[Mapping[str, object]] = [*others, *rows]
-        table.sort(key=lambda row: (row["key"], int(str(row["seed"])), int(str(row["epoch"]))))
-        write_csv(layout.started, table, STARTED_COLUMNS)
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Wait for other processes that are in this block with the same folder, so that none undoes what one wrote."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def asked(layout: Layout, keys: Sequence[str], seeds: Sequence[int] | None, epochs: int) -> tuple[list[Cell], Params]:
@@ -131,6 +112,7 @@ def main() -> None:
         parser.error(f"--epochs is {arguments.epochs}: at least 1 was expected")
     if arguments.seeds and (min(arguments.seeds) < 0 or len(set(arguments.seeds)) < len(arguments.seeds)):
         parser.error(f"--seeds is {' '.join(map(str, arguments.seeds))}: different numbers from 0 on were expected")
+    pause_when_asked()
     layout = Layout(arguments.home)
     cells, params = asked(layout, arguments.keys, arguments.seeds, arguments.epochs)
     for cell in cells:

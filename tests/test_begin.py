@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 
 from commands.begin import begin_cell
 from stages.core.errors import StageError
@@ -16,35 +15,12 @@ from stages.core.layout import Layout
 from stages.core.progress import Progress
 from stages.evaluate.cell import evaluate_cell
 from stages.params import load_params
-from stages.results.cell_result import CURVE_COLUMNS
 from stages.results.started import STARTED_COLUMNS, read_started, started_rows
 from stages.train import local
-from stages.train.local import train_cell
-from tests.small import REPOSITORY, write_split
-
-KEY, EPOCHS, STEPS = "digits-recurnet1-5", 4, 12
+from tests.begun import EPOCHS, KEY, STEPS, complete, first_rows, make_home, recorded
+from tests.small import REPOSITORY
 
 pytestmark = pytest.mark.slow
-
-
-def make_home(folder: Path, *, together: int = 1, **recipe: object) -> Layout:
-    """A home with a short recipe of two seeds and made-up digits."""
-    params = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
-    params["recurnets"]["recipe"] |= {
-        "seeds": [0, 1],
-        "epochs": EPOCHS,
-        "batch_size": 4,
-        "test_batch_size": 25,
-        **recipe,
-    }
-    params["recurnets"]["models"]["recurnet1"]["width"] = 0.1
-    params["compute"] |= {"device": "cpu", "threads": 1, "seeds_together": together}
-    folder.mkdir(exist_ok=True)
-    (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
-    layout = Layout(folder)
-    if not layout.data("digits").exists():
-        write_split(layout)
-    return layout
 
 
 def begin(layout: Layout, epochs: int, seeds: tuple[int, ...] = (0, 1)) -> None:
@@ -55,28 +31,10 @@ def begin(layout: Layout, epochs: int, seeds: tuple[int, ...] = (0, 1)) -> None:
     )
 
 
-def complete(layout: Layout) -> dict[str, bytes]:
-    """Train the cell to its end; what that leaves."""
-    params = load_params(layout.params)
-    cell = params.cell(KEY)
-    train_cell(cell, params.compute, layout)
-    return {path.name: path.read_bytes() for path in layout.training(cell).iterdir()}
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """What complete training leaves that nothing interrupted."""
     return complete(make_home(tmp_path_factory.mktemp("home")))
-
-
-def first_rows(curves: bytes, epochs: int, seeds: tuple[int, ...] = (0, 1)) -> list[list[str]]:
-    """The rows of the first epochs in a curves.csv, as text."""
-    rows = [line.split(",") for line in curves.decode().splitlines()[1:]]
-    return [row for row in rows if int(row[1]) < epochs and int(row[0]) in seeds]
-
-
-def recorded(layout: Layout) -> list[list[str]]:
-    return [[row[name] for name in CURVE_COLUMNS] for row in started_rows(layout)]
 
 
 def test_the_complete_run_goes_on_from_what_was_begun_and_ends_bit_for_bit_alike(

@@ -51,6 +51,11 @@ EXCUSED = (
         ("report",),
     ),
     Excused(("stages.train.*",), "prints, checkpoints, and where it runs; stages.learning trains", ("train*",)),
+    Excused(
+        ("stages.results.started", "stages.results.cell_result", "stages.results.metric", "stages.results.records"),
+        "keeps the epochs of a training that was stopped",
+        ("train*",),
+    ),
     Excused((REGISTRY,), "finds the class of a name", ("train*", "evaluate*")),
     Excused(
         ("stages.documents.*", "stages.results.metric"),

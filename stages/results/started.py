@@ -1,9 +1,17 @@
-"""The first epochs of trainings that are not complete: HOME/started.csv, which `python -m commands begin` writes."""
+"""The first epochs of trainings that are not complete: HOME/started.csv.
+
+`python -m commands begin` writes it, and a training that is stopped leaves its whole epochs there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import fcntl
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
 
 import pandas as pd
 
@@ -11,7 +19,7 @@ from stages.cell import Cell
 from stages.core.errors import StageError
 from stages.core.files import sha256_of
 from stages.core.layout import Layout
-from stages.core.tables import Row, numeric, read_csv, read_rows
+from stages.core.tables import Row, numeric, read_csv, read_rows, write_csv
 from stages.params import Cells
 from stages.results.cell_result import CURVE_COLUMNS
 
@@ -88,3 +96,42 @@ def started_row(
         "cell_sha256": cell_sha256(cell),
     }
     return {**about, **curve, **{name: machine[name] for name in MACHINE_COLUMNS}}
+
+
+def replace_started(
+    layout: Layout, rows: Sequence[Mapping[str, object]], gone: Collection[tuple[str, int]] = ()
+) -> None:
+    """Put ``rows`` in the place of those of their seeds, sorted, and leave out the keys and seeds that are ``gone``.
+
+    Of the same training (the same fingerprint) the longer record stays. Nothing is written where nothing changes.
+    """
+    with _alone(layout.home):
+        there = started_rows(layout)
+        before = {seed: list(each) for seed, each in groupby(sorted(there, key=_seed), _seed)}
+        after = dict(before)
+        for seed, each in groupby(sorted(rows, key=_seed), _seed):
+            new, held = list(each), before.get(seed, [])
+            if not held or held[0]["fingerprint"] != new[0]["fingerprint"] or len(held) <= len(new):
+                after[seed] = [{name: str(value) for name, value in row.items()} for row in new]
+        kept = [row for seed in sorted(after.keys() - set(gone)) for row in sorted(after[seed], key=_epoch)]
+        if kept != there:
+            write_csv(layout.started, kept, STARTED_COLUMNS)
+
+
+def _seed(row: Mapping[str, object]) -> tuple[str, int]:
+    return str(row["key"]), int(str(row["seed"]))
+
+
+def _epoch(row: Mapping[str, object]) -> int:
+    return int(str(row["epoch"]))
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait for other processes that are in this block with the same folder, so that none undoes what one wrote."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

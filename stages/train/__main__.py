@@ -11,7 +11,9 @@ study <study>/<cell>.
 
 A seed that was trained before, by itself or among others, is taken over; RECURNETS_TRAIN_ANEW=1 in the environment
 trains it again. An interrupted training continues from its last checkpoint, half a minute of work ago at most
-(RECURNETS_CHECKPOINT_SECONDS says otherwise), and ends as if it had not been interrupted.
+(RECURNETS_CHECKPOINT_SECONDS says otherwise), and ends as if it had not been interrupted. Its whole epochs until then
+are in HOME/started.csv. SIGTERM pauses it, at a checkpoint of the very step. It goes on from a checkpoint of other
+hardware only with RECURNETS_RESUME=any in the environment, and run.json then names its machines.
 
 With --seeds, KEY is one cell, of a study perhaps: only these of its seeds are trained, and nothing is written; they are
 kept beside DVC's cache, where the stage finds them. So seeds and cells can be trained side by side, anywhere.
@@ -32,6 +34,7 @@ from stages.params import load_params
 from stages.params.command import add_home_and_key
 from stages.train.code_digest import code_files
 from stages.train.local import run, train_seeds
+from stages.train.pause import pause_when_asked
 from stages.train.plan import plan
 
 
@@ -60,6 +63,7 @@ def main() -> None:
     add_home_and_key(parser)
     parser.add_argument("--seeds", type=int, nargs="+", metavar="N", help="of one cell, these alone, to be kept")
     arguments = parser.parse_args()
+    pause_when_asked()
     layout, key, seeds = Layout(arguments.home), arguments.key, arguments.seeds
     cells, compute = asked(layout, key, seeds)
     if seeds is not None:

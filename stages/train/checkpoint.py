@@ -1,7 +1,8 @@
 """Unfinished training, so that an interruption costs less than a minute.
 
 A checkpoint lies outside DVC's outputs, under a fingerprint of everything that decides the numbers (cell, data, code,
-device, threads); one with another fingerprint is never used.
+device, threads). One with another fingerprint is not used; of other hardware alone, when that was said
+(:mod:`stages.train.course`).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,19 @@ _DIGEST = hashlib.sha256().digest_size
 
 class DamagedError(Exception):
     """A checkpoint that differs from what was saved; its argument is the path."""
+
+
+def reached(state: Mapping[str, Any]) -> tuple[int, int]:
+    """How far a training is: its epoch, and the step in it, both from 0."""
+    return state["epoch"], state["step"]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    digest, content = (whole := path.read_bytes())[:_DIGEST], memoryview(whole)[_DIGEST:]
+    if hashlib.sha256(content).digest() != digest:
+        raise DamagedError(path)
+    state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    return state
 
 
 class Checkpoint:
@@ -40,6 +54,14 @@ class Checkpoint:
         """Whether there is one of these seeds from other parameters, data, code or hardware."""
         return any(self._others())
 
+    def elsewhere(self, seeds: Sequence[str]) -> dict[str, Any] | None:
+        """The furthest state that other hardware left of ``seeds`` (fingerprints: alike but for it), or None."""
+        states = []
+        for path in self._others():
+            with suppress(DamagedError, OSError):
+                states.append(_read(path))
+        return max((state for state in states if state.get("fingerprints") == list(seeds)), key=reached, default=None)
+
     def save(self, state: dict[str, Any]) -> None:
         """Replace it: the SHA-256 of what torch saves, then that."""
         content = io.BytesIO()
@@ -54,12 +76,7 @@ class Checkpoint:
 
         Raises :class:`DamagedError` if the file is not what was saved.
         """
-        if not self.path.is_file():
-            return None
-        digest, content = (whole := self.path.read_bytes())[:_DIGEST], memoryview(whole)[_DIGEST:]
-        if hashlib.sha256(content).digest() != digest:
-            raise DamagedError(self.path)
-        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        return _read(self.path) if self.path.is_file() else None
 
     def remove(self) -> None:
         """Delete it, and stale ones of these seeds, with the folders that this leaves empty."""

@@ -21,17 +21,18 @@ from stages.learning.batches import steps_per_epoch
 from stages.learning.device import choose_device, describe, keep_freed_memory
 from stages.learning.engine import History, Hooks, train_together
 from stages.learning.weights import weights_of
-from stages.train.checkpoint import Checkpoint, DamagedError
+from stages.results.started import replace_started
+from stages.train.checkpoint import Checkpoint
+from stages.train.course import Histories, Machines, beginning, environment_of, record_started, state_to_go_on_from
 from stages.train.fit import fitting_images
 from stages.train.meter import meter
 from stages.train.outputs import write_outputs
+from stages.train.pause import PausedError, asked_to_pause
 from stages.train.plan import Plan, plan, trained_before
 from stages.train.seeds import TrainedSeed, kept_seeds
 from stages.train.tasks import tasks
 
 CHECKPOINT_SECONDS = float(os.environ.get("RECURNETS_CHECKPOINT_SECONDS", "30"))
-
-Histories = Mapping[int, History]  # by seed
 
 
 class _EnoughError(Exception):
@@ -48,6 +49,7 @@ def train_cell(cell: Cell, compute: Compute, layout: Layout) -> None:
     """Train the seeds of ``cell`` that were not trained before, and write the outputs of all of them."""
     wanted = plan(cell, compute, layout)
     write_outputs(layout, wanted, train_seeds(wanted, layout))
+    replace_started(layout, [], gone=[(cell.key, seed) for seed in wanted.fingerprints])
 
 
 def train_seeds(wanted: Plan, layout: Layout) -> dict[int, TrainedSeed]:
@@ -71,7 +73,7 @@ class CellTraining:
     """What training needs for any seeds of a cell on this machine."""
 
     def __init__(self, wanted: Plan, layout: Layout) -> None:
-        self.plan, self.cell, self.compute = wanted, wanted.cell, wanted.compute
+        self.plan, self.cell, self.compute, self.layout = wanted, wanted.cell, wanted.compute, layout
         self.device = choose_device(self.compute)
         if self.compute.precision == "bfloat16" and self.compute.seeds_together > 1 and self.device.type == "cpu":
             raise StageError(
@@ -80,47 +82,76 @@ class CellTraining:
             )
         keep_freed_memory()
         self.meter = meter(self.device)
-        self.environment = {
-            **describe(self.device),
+        described = describe(self.device)  # torch's version is no plain string, which is all that a checkpoint holds
+        self.environment: dict[str, Any] = {
+            **{name: value if isinstance(value, int) else str(value) for name, value in described.items()},
             "precision": self.compute.precision,
             "energy": self.meter.source,
         }
-        self.checkpoints = layout.checkpoints / self.cell.key
 
     def checkpoint(self, seeds: Sequence[int]) -> Checkpoint:
         """That of ``seeds``, trained together on this machine."""
         about = {"seeds": [self.plan.fingerprints[seed] for seed in seeds], "environment": self.environment}
-        return Checkpoint(self.checkpoints, sha256_of(about), seeds)
+        return Checkpoint(self.layout.checkpoints / self.cell.key, sha256_of(about), seeds)
 
     def train(self, seeds: Sequence[int], checkpoint: Checkpoint) -> dict[int, TrainedSeed]:
-        """Train ``seeds`` together, from their checkpoint if there is one."""
-        trained = self._go_on(
-            seeds, self._resume(checkpoint), self.cell.recipe.epochs, lambda progress: self._hooks(checkpoint, progress)
-        )
+        """Train ``seeds`` together, from their checkpoint if there is one.
+
+        Whatever stops it, the whole epochs so far are recorded in HOME/started.csv.
+        """
+        resume = self._resume(seeds, checkpoint)
+        machines, so_far = beginning(self.environment, resume), _histories(resume)
+
+        def hooks(progress: Progress) -> Hooks:
+            usual = self._hooks(seeds, checkpoint, progress, machines)
+
+            def after_epoch(histories: Histories) -> None:
+                usual.epoch(histories)
+                so_far.update(histories)
+
+            return replace(usual, epoch=after_epoch)
+
+        try:
+            trained = self._go_on(seeds, resume, self.cell.recipe.epochs, hooks)
+        except BaseException:
+            self._record(so_far, machines)
+            raise
         return {
-            seed: TrainedSeed(weights_of(model), history, self.environment)
+            seed: TrainedSeed(weights_of(model), history, environment_of(machines))
             for seed, (model, history) in trained.items()
         }
 
+    def _record(self, so_far: Histories, machines: Machines) -> None:
+        """Record what a training that is being stopped has; should that fail, it is said, and the reason goes on."""
+        try:
+            record_started(self.layout, self.plan, so_far, machines)
+        except (OSError, StageError) as error:
+            print(f"{self.cell.key}: its epochs so far could not be recorded: {error}", flush=True)
+
     def begin(
-        self, seeds: Sequence[int], checkpoint: Checkpoint, epochs: int, record: Callable[[Histories], None]
+        self,
+        seeds: Sequence[int],
+        checkpoint: Checkpoint,
+        epochs: int,
+        record: Callable[[Histories, Machines], None],
     ) -> None:
         """As :meth:`train`, but only the first ``epochs`` epochs, after each of which ``record`` is given all so far.
 
         The checkpoint that is left is of the last step of these, and :meth:`train` goes on from there. One that is
         further on is left as it is, and ``record`` is given what it has.
         """
-        resume = self._resume(checkpoint)
+        resume = self._resume(seeds, checkpoint)
+        machines = beginning(self.environment, resume)
         if resume is not None and resume["epoch"] >= epochs:
-            record({seed: History(**rows) for seed, rows in resume["histories"].items()})
+            record(_histories(resume), machines)
             return
 
         def hooks(progress: Progress) -> Hooks:
-            usual = self._hooks(checkpoint, progress)
+            usual = self._hooks(seeds, checkpoint, progress, machines)
 
             def after_epoch(histories: Histories) -> None:
                 usual.epoch(histories)
-                record(histories)
+                record(histories, machines)
                 if progress.count == progress.total:
                     raise _EnoughError
 
@@ -157,34 +188,39 @@ class CellTraining:
                 hooks=hooks(progress),
             )
 
-    def _resume(self, checkpoint: Checkpoint) -> dict[str, Any] | None:
-        if checkpoint.stale():
-            print(
-                f"{self.cell.key}: a checkpoint made with other parameters, data, code or hardware is not used",
-                flush=True,
-            )
-        try:
-            return checkpoint.load()
-        except DamagedError as error:
-            print(f"{self.cell.key}: {error} is damaged and not used; these seeds start anew", flush=True)
-            return None
+    def _resume(self, seeds: Sequence[int], checkpoint: Checkpoint) -> dict[str, Any] | None:
+        return state_to_go_on_from(checkpoint, self.cell.key, [self.plan.fingerprints[seed] for seed in seeds])
 
-    def _hooks(self, checkpoint: Checkpoint, progress: Progress) -> Hooks:
-        saved = time.monotonic()
+    def _hooks(self, seeds: Sequence[int], checkpoint: Checkpoint, progress: Progress, machines: Machines) -> Hooks:
+        saved, epochs = time.monotonic(), self.cell.recipe.epochs
+        about = {"fingerprints": [self.plan.fingerprints[seed] for seed in seeds], "machines": list(machines)}
 
         def save(state: dict[str, Any]) -> None:
             nonlocal saved
-            checkpoint.save(state)
+            checkpoint.save({**state, **about})
             saved = time.monotonic()
+            if asked_to_pause() and state["epoch"] < epochs:
+                raise PausedError(
+                    f"{progress.title}: paused at a checkpoint after {state['epoch']} of {epochs} epochs and "
+                    f"{state['step']} steps; run the same command again to continue."
+                )
+
+        def due() -> bool:
+            return asked_to_pause() or time.monotonic() - saved >= CHECKPOINT_SECONDS
 
         def after_epoch(histories: Histories) -> None:
             joules = self.meter.lap()
             if joules is not None:
                 for history in histories.values():
                     history.timing[-1]["joules"] = joules / len(histories)
-            progress.say(_epoch_line(list(histories.values()), self.cell.recipe.epochs))
+            progress.say(_epoch_line(list(histories.values()), epochs))
 
-        return Hooks(progress.advance, after_epoch, lambda: time.monotonic() - saved >= CHECKPOINT_SECONDS, save)
+        return Hooks(progress.advance, after_epoch, due, save)
+
+
+def _histories(state: Mapping[str, Any] | None) -> dict[int, History]:
+    """What a state has of every seed."""
+    return {} if state is None else {seed: History(**rows) for seed, rows in state["histories"].items()}
 
 
 def _epoch_line(histories: Sequence[History], epochs: int) -> str:
