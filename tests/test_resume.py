@@ -41,13 +41,14 @@ def due():
 def die(signum=signal.SIGKILL):
     os.kill(os.getpid(), signum)
 
-if where in ("step", "interrupt"):
+signals = {"step": signal.SIGKILL, "interrupt": signal.SIGINT, "pause": signal.SIGUSR2}
+if where in signals:
     advance = progress.Progress.advance
 
     def step(self):
         advance(self)
         if due():
-            die(signal.SIGKILL if where == "step" else signal.SIGINT)
+            die(signals[where])
 
     progress.Progress.advance = step
 elif where == "write":
@@ -110,7 +111,8 @@ def outputs(home: Path) -> dict[str, bytes]:
 
 def start(home: Path, where: str, count: int = 0) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", PROGRAM, where, str(count), str(home), KEY]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "RECURNETS_CHECKPOINT_SECONDS": "0"}
+    seconds = "1000" if where == "pause" else "0"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "RECURNETS_CHECKPOINT_SECONDS": seconds}
     return subprocess.Popen(
         command, cwd=REPOSITORY, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
@@ -132,6 +134,7 @@ def finish(home: Path, expected: dict[str, bytes]) -> str:
         ("step", 17, "seed 0: continues after epoch 1/3 and 4/12 steps"),  # in the middle of an epoch
         ("step", 49, "seed 1: continues after epoch 0/3 and 12/12 steps"),
         ("interrupt", 30, "seed 0: continues after epoch 2/3 and 5/12 steps"),
+        ("pause", 30, "seed 0: continues after epoch 2/3 and 6/12 steps"),  # with no other checkpoint than that
         ("write", 20, "seed 0: continues after epoch 1/3 and 7/12 steps"),  # half a checkpoint is on the disk
         ("outputs", 0, "seed 1: trained before, taken over"),  # when all is trained and nothing written
     ],
@@ -141,9 +144,10 @@ def test_killed_training_continues_and_ends_bit_identical(
 ) -> None:
     process = start(fresh, where, count)
     said, _ = process.communicate(timeout=300)
-    if where == "interrupt":
+    if where in ("interrupt", "pause"):
+        reason = "interrupted" if where == "interrupt" else "paused at a checkpoint after 2 of 3 epochs and 6 steps"
         assert process.returncode == 1
-        assert "error: interrupted; run the same command again to continue." in said
+        assert f"{reason}; run the same command again to continue." in said
     else:
         assert process.returncode == -signal.SIGKILL
     assert continues in finish(fresh, expected)

@@ -12,8 +12,8 @@ study <study>/<cell>.
 A seed that was trained before, by itself or among others, is taken over; RECURNETS_TRAIN_ANEW=1 in the environment
 trains it again. An interrupted training continues from its last checkpoint, half a minute of work ago at most
 (RECURNETS_CHECKPOINT_SECONDS says otherwise), and ends as if it had not been interrupted. Its whole epochs until then
-are in HOME/started.csv. SIGTERM pauses it, at a checkpoint of the very step. It goes on from a checkpoint of other
-hardware only with RECURNETS_RESUME=any in the environment, and run.json then names its machines.
+are in HOME/started.csv. SIGTERM or SIGUSR2 pauses it, at a checkpoint of the very step. It goes on from a checkpoint of
+other hardware only with RECURNETS_RESUME=any in the environment, and run.json then names its machines.
 
 With --seeds, KEY is one cell, of a study perhaps: only these of its seeds are trained, and nothing is written; they are
 kept beside DVC's cache, where the stage finds them. So seeds and cells can be trained side by side, anywhere.

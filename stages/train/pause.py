@@ -1,7 +1,7 @@
-"""A training that is asked to end by SIGTERM pauses after the step that it is in, at a checkpoint of just that step.
+"""A training that is asked to end, by SIGTERM or SIGUSR2, pauses at a checkpoint of the very step that it is in.
 
-A batch system sends it before it takes a machine away, and the plan of the hours when its time is up. Ctrl-C does
-not wait: it costs what was trained since the last checkpoint.
+A batch system sends one of them some time before it takes a machine away, and the plan of the hours when its time is up.
+Ctrl-C does not wait: it costs what was trained since the last checkpoint.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ class PausedError(StageError):
 
 
 def pause_when_asked() -> None:
-    """From now on SIGTERM asks for a pause; a second one ends the process."""
-    signal.signal(signal.SIGTERM, _ask)
+    """From now on SIGTERM and SIGUSR2 ask for a pause, and again end the process; one that is ignored stays so."""
+    for number in (signal.SIGTERM, signal.SIGUSR2):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _ask)
 
 
 def _ask(number: int, _frame: object) -> None:
