@@ -131,6 +131,24 @@ def test_the_pipeline_of_another_home_is_left_alone(home: Path) -> None:
     assert Path("full/source").exists()
 
 
+@pytest.mark.parametrize("targets", [["nothing"], ["source", "cell@[x-z]"]])
+def test_a_target_that_is_no_stage_is_named_and_nothing_is_run(home: Path, targets: list[str]) -> None:
+    pipeline({"a": "echo a > cells/a"})
+    with pytest.raises(StageError, match=r"^dvc.yaml has no stage '(nothing|cell@\[x-z\])'; `dvc stage list dvc.yaml`"):
+        reproduce(Path(), 2, targets)
+    assert not Path("source").exists()
+
+
+def test_a_stage_that_is_refused_counts_as_failed_and_the_others_run(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pipeline({"a": "echo a > cells/a", "b": "echo b > cells/b"})
+    with pytest.raises(StageError, match="1 of 4 stages failed"):
+        reproduce(Path(), 2, [], {"cell@a": "no node was free"})
+    assert "failed: cell@a: no node was free\n" in capfd.readouterr().out
+    assert executed() == ["b"]
+
+
 @pytest.mark.parametrize(("setting", "share"), [({}, "2"), ({"OMP_NUM_THREADS": "3"}, "3")])
 def test_a_process_gets_its_share_of_the_cores_unless_told_otherwise(
     home: Path, monkeypatch: pytest.MonkeyPatch, setting: dict[str, str], share: str

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from commands.dvc_inside.errors import told
 from commands.dvc_inside.stage import Stage
 from stages.core.dvc_files import OBJECTS
+from stages.core.errors import StageError
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def planned(home: Path, targets: Sequence[str] = ()) -> Iterator[list[Stage]]:
     """The stages of ``home`` called ``targets`` (all by default) and what they need, in the order of dependencies.
 
-    DVC's lock is held meanwhile, and DVC says nothing of what it does.
+    DVC's lock is held meanwhile, and DVC says nothing of what it does. A :class:`StageError` names what is no target.
     """
     from dvc.repo import Repo
     from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
@@ -31,6 +32,10 @@ def planned(home: Path, targets: Sequence[str] = ()) -> Iterator[list[Stage]]:
         logging.getLogger(bars).setLevel(logging.CRITICAL)
     with told(), Repo(_wait_for_lock=True) as repo, repo.lock, repo.scm_context:
         graph = get_active_graph(repo.index.graph)
+        for target, address in zip(targets, _addresses(home, targets), strict=False):
+            if not collect_stages(repo, [address], glob=True):  # DVC would take that for everything
+                file = home / "dvc.yaml"
+                raise StageError(f"{file} has no stage '{target}'; `dvc stage list {file}` lists them.")
         plan = plan_repro(graph, collect_stages(repo, _addresses(home, targets), glob=bool(targets)))
         stages = {inside: Stage(inside) for inside in plan}
         for inside, stage in stages.items():

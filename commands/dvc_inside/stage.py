@@ -46,12 +46,22 @@ class Stage:
         """Whether there is a command to run; else it is data, or frozen."""
         return bool(self.inside.cmd) and not self.inside.frozen
 
+    @property
+    def line(self) -> str:
+        """Its command as a line of shell; empty if there is none."""
+        cmd = self.inside.cmd or ""
+        return " && ".join(cmd if isinstance(cmd, list) else cmd.splitlines())
+
+    def upstream(self) -> set[Stage]:
+        """All stages that it depends on, directly or not."""
+        return set(self.needs).union(*(stage.upstream() for stage in self.needs))
+
     def command(self, variables: Mapping[str, str]) -> tuple[str, str, dict[str, str]]:
         """Its command as a line of shell, the folder to run it in, and the environment with ``variables``."""
         from dvc.stage.run import prepare_kwargs
 
-        cmd, settings = self.inside.cmd, prepare_kwargs(self.inside, dict(variables))
-        return " && ".join(cmd if isinstance(cmd, list) else cmd.splitlines()), settings["cwd"], settings["env"]
+        settings = prepare_kwargs(self.inside, dict(variables))
+        return self.line, settings["cwd"], settings["env"]
 
     @told()
     def changed(self) -> bool:

@@ -19,15 +19,18 @@ from commands.reproduce.processes import Ended, Line, Processes, thread_share
 from stages.core.errors import StageError
 from stages.core.progress import duration
 
+NONE: Mapping[str, str] = {}
+
 
 class Reproduction:
     """Runs the stages of ``plan`` (in the order of their dependencies), ``jobs`` at a time.
 
-    Only this thread talks to DVC, and it holds the repository's lock except while it waits for commands.
+    Only this thread talks to DVC, and it holds the repository's lock except while it waits for commands. ``refused``:
+    stages that are not to be run, by their addresses, and why; they count as failed.
     """
 
-    def __init__(self, plan: Sequence[Stage], jobs: int, board: Board) -> None:
-        self.plan, self.jobs, self.board = plan, jobs, board
+    def __init__(self, plan: Sequence[Stage], jobs: int, board: Board, refused: Mapping[str, str] = NONE) -> None:
+        self.plan, self.jobs, self.board, self.refused = plan, jobs, board, refused
         self.names = {stage.addressing: stage for stage in plan}
         self.place = {stage: place for place, stage in enumerate(plan)}
         self.sorter = TopologicalSorter({stage: stage.needs for stage in plan})
@@ -68,6 +71,9 @@ class Reproduction:
             if not self.ready:
                 return
             stage = self.plan[heappop(self.ready)]
+            if reason := self.refused.get(stage.addressing):
+                self._fail(stage, reason)
+                continue
             try:
                 if outcome := self._begin(stage):
                     self._done(stage, outcome)
@@ -153,14 +159,14 @@ def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     return [name for name, known in before.items() if after[name] != known]
 
 
-def reproduce(home: Path, jobs: int, targets: Sequence[str] = ()) -> None:
+def reproduce(home: Path, jobs: int, targets: Sequence[str] = (), refused: Mapping[str, str] = NONE) -> None:
     """Bring the stages of ``home`` called ``targets`` (all by default) up to date, ``jobs`` at a time.
 
-    A :class:`StageError` says what failed, and what was skipped because of it.
+    ``refused``: stages that are not to be run, by their addresses, and why. A :class:`StageError` says what failed, and
+    what was skipped because of it.
     """
-    with planned(home, targets) as plan, Board([stage.addressing for stage in plan], jobs) as board:
-        reproduction = Reproduction(plan, jobs, board)
-        reproduction.run()
+    with planned(home, targets) as plan:
+        reproduction = run_side_by_side(plan, jobs, refused)
     if not reproduction.failed:
         again = reproduced(home, targets)
         print(f"`dvc repro` {'ran again: ' + ', '.join(again) if again else 'finds nothing to do'}.")
@@ -170,6 +176,14 @@ def reproduce(home: Path, jobs: int, targets: Sequence[str] = ()) -> None:
         f"{len(reproduction.failed)} of {len(reproduction.plan)} stages failed; what is done is recorded. "
         "Correct the cause and run the same command again."
     )
+
+
+def run_side_by_side(plan: Sequence[Stage], jobs: int, refused: Mapping[str, str] = NONE) -> Reproduction:
+    """Run everything in ``plan`` that can be run, and show it meanwhile."""
+    with Board([stage.addressing for stage in plan], jobs) as board:
+        reproduction = Reproduction(plan, jobs, board, refused)
+        reproduction.run()
+    return reproduction
 
 
 def report(reproduction: Reproduction) -> None:

@@ -1,6 +1,6 @@
 """A training that is asked to end, by SIGTERM or SIGUSR2, pauses at a checkpoint of the very step that it is in.
 
-A batch system sends one of them some time before it takes a machine away, and the plan of the hours when its time is up.
+A batch system sends one of them before it takes a machine away, and the plan of the hours when its time is up.
 Ctrl-C does not wait: it costs what was trained since the last checkpoint.
 """
 
