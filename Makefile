@@ -68,7 +68,7 @@ TORCH_CPU_SHA256 := 6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264
 
 lock: environment ## resolve requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-annotate --no-emit-index-url \
-		--custom-compile-command "make lock" --extra test --extra ray --extra mutants pyproject.toml --output-file requirements.lock
+		--custom-compile-command "make lock" --extra test --extra ray --extra slurm --extra mutants pyproject.toml --output-file requirements.lock
 	awk '{ print } /^torch==/ { print "    --hash=sha256:$(TORCH_CPU_SHA256) \\" }' requirements.lock > requirements.lock.new
 	mv requirements.lock.new requirements.lock
 

@@ -29,7 +29,8 @@ PRESENT = [page for page in PAGES if page.name != "CHANGELOG.md"]  # which tells
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
 MADE = (  # by running something, or by who follows an example
-    "data/", "checked/", "results/", "reports/", ".checkpoints/", "full/data/", "full/checked/", "full/results/",
+    "data/", "checked/", "results/", "reports/", ".checkpoints/", ".slurm/", "full/.slurm/",
+    "full/data/", "full/checked/", "full/results/",
     "cifar10/", "mnist/", "svhn/", "recurnets/cifar_net.pth", "train/", "test/", "val/", ".venv/", ".dvc/cache/",
     ".dvc/tmp/", "models/softmax_digits.py", "papers/softmax-digits/", "teams/", "full/teams/", "codecheck.yml",
     "full/export.zip",

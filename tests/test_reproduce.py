@@ -172,7 +172,7 @@ def test_as_many_stages_run_as_there_are_cores_unless_told_otherwise(
     monkeypatch.setattr("signal.signal", lambda *_: None)
     monkeypatch.setattr("sys.argv", ["reproduce", "full", *asked, "check"])
     main()
-    assert called == [(Path("full"), jobs, ["check"])]
+    assert called == [(Path("full"), jobs, ["check"], {})]
 
 
 REPRO = (sys.executable, "-m", "dvc", "repro")

@@ -22,6 +22,8 @@ KNOWN = 1 / 4  # of the stages have to be over before it is said how long the ot
 class Board:
     """Follows the stages called ``names``, of which ``jobs`` run side by side. Use as a context manager."""
 
+    what = "stages"
+
     def __init__(self, names: Sequence[str], jobs: int) -> None:
         self.total, self.ended, self.jobs = len(names), 0, jobs
         self.to_come = set(names)
@@ -125,7 +127,7 @@ class Board:
         for name, began in list(self.began.items()):  # rich draws in a thread of its own
             rows.add_row(Text(name), duration(now - began), Text(self.last(name).removeprefix(f"{name}: ")))
         count = Table.grid(padding=(0, 2))
-        said = self.counted(f" stages, {duration(now - self.start)}")
+        said = self.counted(f" {self.what}, {duration(now - self.start)}")
         count.add_row(ProgressBar(self.total, self.ended, width=40), said)
         return Group(rows, count)
 

@@ -113,3 +113,8 @@ class Layout:
     def checkpoints(self) -> Path:
         """Unfinished training, outside DVC and git."""
         return self.home / ".checkpoints"
+
+    @property
+    def slurm(self) -> Path:
+        """Jobs that Slurm was given, outside DVC and git."""
+        return self.home / ".slurm"

@@ -29,3 +29,20 @@ class Ray(Frozen):
 
     cpus: Annotated[float, Field(gt=0)] = 1.0
     gpus: Fraction = 0.25
+
+
+class Slurm(Frozen):
+    """What a job that trains asks of Slurm; no stage depends on it.
+
+    ``at_once``: how many of them may run at the same time. ``minutes``: the time of a job; what takes longer goes on in
+    another. ``cpus``, ``gpus``, ``memory_gb``: of a job; memory and ``partition`` are the cluster's choice if None.
+    ``options``: what else sbatch is given, by the long names of its options, for instance ``{account: vision}``.
+    """
+
+    at_once: Annotated[int, Field(ge=1)] = 32
+    minutes: Annotated[int, Field(ge=1)] = 240
+    cpus: Annotated[int, Field(ge=1)] = 1
+    gpus: Annotated[int, Field(ge=0)] = 0
+    memory_gb: Annotated[float, Field(gt=0)] | None = None
+    partition: str | None = None
+    options: dict[str, str | int | bool] = {}  # noqa: RUF012

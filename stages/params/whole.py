@@ -11,7 +11,7 @@ from stages.cell import Compute
 from stages.core.errors import StageError
 from stages.core.files import read_yaml
 from stages.params.cells import Cells
-from stages.params.machine import Ray
+from stages.params.machine import Ray, Slurm
 from stages.params.mistakes import check_known, explain
 from stages.params.runs import Grid
 
@@ -27,6 +27,7 @@ class Params(Cells):
     grid: Grid
     compute: Compute
     ray: Ray = Ray()
+    slurm: Slurm = Slurm()
 
     @model_validator(mode="after")
     def _known_grid(self) -> Params:

@@ -52,6 +52,10 @@ class KeptSeeds:
         """The folder of the seed whose fingerprint is ``name``."""
         return self.folder / name[:2] / name
 
+    def has(self, name: str) -> bool:
+        """Whether the seed whose fingerprint is ``name`` is here, damaged perhaps."""
+        return (self.path(name) / KEPT).is_file()
+
     def keep(self, name: str, seed: int, trained: TrainedSeed) -> None:
         """Keep what training a seed left."""
         about = {"seed": seed, "history": vars(trained.history), "environment": trained.environment}
@@ -61,9 +65,9 @@ class KeptSeeds:
 
     def find(self, name: str) -> TrainedSeed | None:
         """The seed whose fingerprint is ``name``; None if it is not here. A :class:`StageError` if it is damaged."""
-        folder = self.path(name)
-        if not (folder / KEPT).is_file():
+        if not self.has(name):
             return None
+        folder = self.path(name)
         about = read_json(folder / KEPT)
         expected = about.pop("sha256", None)
         if sha256_of(about) != expected:
