@@ -6,21 +6,25 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+from dvc.repo import Repo
 
 from commands.reproduce import slurm, slurm_wait
 from commands.reproduce.slurm import train_on_slurm
 from commands.reproduce.slurm_queue import Queue, check_slurm
-from commands.reproduce.slurm_tasks import Wanted, trained_by
+from commands.reproduce.slurm_tasks import Wanted, trained_by, wanted
 from commands.reproduce.slurm_wait import Waiting
 from stages.core.errors import StageError
 from stages.core.layout import Layout
-from stages.params import Slurm
+from stages.params import Slurm, load_params
+from stages.train.__main__ import train_only
 from stages.train.seeds import KEPT, KeptSeeds
 from stages.train.slurm_job import HOME, Job, environment, prepare
 from stages.train.tasks import Task
-from tests.small import REPOSITORY
+from tests.small import REPOSITORY, write_split
 
 States = Mapping[str, str] | None
 
@@ -81,7 +85,9 @@ def wait(folder: Path, kept: KeptSeeds, answers: Sequence[States]) -> dict[str, 
 def test_a_job_is_seen_to_wait_run_wait_again_and_end(
     tmp_path: Path, kept: KeptSeeds, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "1_0_log.out").write_text("submitit INFO - Starting\na seed 0: epoch 1/2\nsrun: so what\nhalf a li")
+    (tmp_path / "1_0_log.out").write_text(
+        "submitit INFO - Starting\na seed 0: epoch 1/2\nerror: interrupted; run it again\nhalf a li"
+    )
     keep(kept, "a", "b")
     running, waiting = {"1": "RUNNING", "2": "PENDING"}, {"1": "PENDING", "2": "RUNNING"}
     over = {"1": "COMPLETED", "2": "COMPLETED"}
@@ -149,7 +155,7 @@ def test_ctrl_c_leaves_the_jobs_in_the_queue_and_the_next_run_waits_for_them(
     first = queue(home, monkeypatch, {}, KeyboardInterrupt)
     with pytest.raises(KeyboardInterrupt):
         train_on_slurm(home, 1, ())
-    assert first.submitted == [[Job("a", (0,)), Job("b", (0,))]]
+    assert first.submitted == [[Job("a", (0,), 240), Job("b", (0,), 240)]]
     assert capsys.readouterr().out.splitlines() == [
         "slurm: 2 jobs submitted: 11",
         "slurm: what is not over stays in the queue; `scancel 11` ends it",
@@ -175,7 +181,7 @@ def test_what_failed_is_refused_by_its_stages_and_submitted_again_by_the_next_ru
     monkeypatch.setattr(slurm, "wanted", lambda *_: wants("b"))
     again = queue(home, monkeypatch, {"11_1": "TIMEOUT"}, {"11_0": "FAILED"})
     train_on_slurm(home, 1, ())
-    assert again.submitted == [[Job("b", (0,))]]
+    assert again.submitted == [[Job("b", (0,), 240)]]
 
 
 def test_jobs_of_something_else_are_named_and_kept_in_mind(
@@ -193,7 +199,7 @@ def test_jobs_of_something_else_are_named_and_kept_in_mind(
     keep(kept, "a", "b")
     third = queue(home, monkeypatch, {"11_0": "RUNNING"}, {})
     train_on_slurm(home, 1, ())
-    assert third.submitted == [[Job("b", (0,))]]
+    assert third.submitted == [[Job("b", (0,), 240)]]
 
 
 def test_more_jobs_than_an_array_holds_share_the_number_that_may_run(
@@ -242,7 +248,9 @@ def sbatch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_sbatch_is_given_an_array_with_a_limit_and_what_the_parameters_ask_for(sbatch: Path) -> None:
     (sbatch / "answer").write_text("echo Submitted batch job 7")
     asks = Slurm(minutes=90, cpus=3, gpus=1, memory_gb=1.5, partition="night", options={"account": "vision"})
-    made = Queue(sbatch / "jobs", asks).submit([Job("a", (0,)), Job("a", (1,)), Job("b", (0,))], sbatch, 2)
+    made = Queue(sbatch / "jobs", asks).submit(
+        [Job("a", (0,), 240), Job("a", (1,), 240), Job("b", (0,), 240)], sbatch, 2
+    )
     assert made == ["7_0", "7_1", "7_2"]
     script = (sbatch / "script").read_text()
     given = {line.removeprefix("#SBATCH --") for line in script.splitlines() if line.startswith("#SBATCH")}
@@ -256,9 +264,62 @@ def test_sbatch_is_given_an_array_with_a_limit_and_what_the_parameters_ask_for(s
 def test_what_slurm_refuses_is_said_in_its_words(sbatch: Path) -> None:
     (sbatch / "answer").write_text("echo 'sbatch: error: invalid partition specified: nigth' >&2; exit 1")
     with pytest.raises(StageError) as error:
-        Queue(sbatch / "jobs", Slurm(partition="nigth")).submit([Job("a", (0,))], sbatch, 1)
+        Queue(sbatch / "jobs", Slurm(partition="nigth")).submit([Job("a", (0,), 240)], sbatch, 1)
     said = "Slurm refuses the jobs: invalid partition specified: nigth; correct `slurm` in params.yaml."
     assert str(error.value) == said
+
+
+SHORT = {"seeds": [0, 1], "epochs": 1, "batch_size": 16, "test_batch_size": 10}
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
+    """A home of which runs are to be trained: lstm, again under another name, and one whose data cannot be made."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+    Repo.init(no_scm=True).close()
+    layout = Layout(Path())
+    write_split(layout)
+    set_recipe(layout, SHORT)
+    train = {"cmd": "cd . && python -m stages.train . ${key}", "deps": ["data/digits"], "params": ["runs"]}
+    stages = {
+        "train": {"foreach": {"lstm": 0, "lstm-again": 0}, "do": {**train, "outs": ["${key}"]}},
+        "split": {"cmd": "false", "outs": ["data/other"]},
+        "train-other": {"cmd": "cd . && python -m stages.train . elman", "deps": ["data/other"], "outs": ["elman"]},
+        "evaluate": {"cmd": "false", "deps": ["lstm"], "outs": ["evaluated"]},
+    }
+    Path("dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
+    return layout
+
+
+def set_recipe(layout: Layout, recipe: Mapping[str, Any]) -> None:
+    params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+    params["runs"]["lstm"]["changes"] = dict(recipe)
+    params["runs"]["lstm-again"] = params["runs"]["lstm"]
+    layout.params.write_text(yaml.safe_dump(params))
+
+
+def test_what_is_to_be_trained_are_the_seeds_that_nobody_has_trained_each_of_them_once(
+    pipeline: Layout, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def asked() -> list[tuple[str, list[str]]]:
+        return [(one.task.name, one.stages) for one in wanted(Path(), 2, [])]
+
+    both = ["train@lstm", "train@lstm-again"]
+    assert asked() == [("lstm seed 0", both), ("lstm seed 1", both)]
+    assert "FAILED" in capfd.readouterr().out  # the split of what is left out
+    params = load_params(pipeline.params)
+    train_only(params.cells("lstm"), params.compute, pipeline)
+    assert asked() == []
+    with Repo() as repo:
+        for stage in repo.index.stages:
+            if stage.addressing in both:
+                Path(stage.addressing.removeprefix("train@")).write_text("trained")
+                stage.save()
+                stage.dump(update_pipeline=False)
+    assert asked() == []
+    set_recipe(pipeline, {**SHORT, "epochs": 2})
+    assert asked() == [("lstm seed 0", both), ("lstm seed 1", both)]
 
 
 @pytest.mark.parametrize(
@@ -274,6 +335,36 @@ def test_a_training_is_known_by_its_command(command: str, key: str | None) -> No
         cmd = command
 
     assert trained_by(Stage()) == key  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("ended", "seconds", "saves", "said"),
+    [
+        ((1, True), 100, True, "requeued"),
+        ((-10, True), 5, False, "requeued"),  # for a more urgent job, when it had hardly begun
+        ((1, True), 100, False, "error: no checkpoint was made in the time of a whole job; raise slurm.minutes"),
+        ((1, False), 100, True, "1"),
+        ((-9, False), 100, True, "error: its process was killed by SIGKILL, for want of memory perhaps."),
+    ],
+)
+def test_a_warned_job_is_requeued_if_that_leads_on_and_one_that_fails_says_why(
+    ended: tuple[int, bool], seconds: float, saves: bool, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    clock = iter((0.0, seconds))
+    monkeypatch.setattr("stages.train.slurm_job.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("stages.train.slurm_job.signal.getsignal", lambda _: lambda *_: sys.exit("requeued"))
+
+    def run(job: Job) -> tuple[int, bool]:
+        if saves:
+            path = Path(HOME, ".checkpoints", job.key, "0123", "seed-0.pt")
+            path.parent.mkdir(parents=True)
+            path.touch()
+        return ended
+
+    monkeypatch.setattr(Job, "_run", run)
+    with pytest.raises(SystemExit, match=said):
+        Job("a", (0,), 2)()
 
 
 def test_a_training_has_the_threads_of_its_job_unless_the_user_says_otherwise() -> None:

@@ -49,7 +49,7 @@ def train_on_slurm(home: Path, jobs: int, targets: Sequence[str]) -> dict[str, s
     except KeyboardInterrupt:
         print(f"slurm: what is not over stays in the queue; `scancel {numbers(waited_for)}` ends it", flush=True)
         raise
-    if not failed and set(submitted.jobs) <= set(needed):
+    if not failed and set(Submitted(submitted.path).jobs) <= set(needed):  # another command may have submitted more
         shutil.rmtree(layout.slurm)
     return failures(failed)
 
@@ -58,7 +58,7 @@ def submit(new: Sequence[Wanted], queue: Queue, submitted: Submitted, layout: La
     """Submit what is ``new``, as arrays that share the number of jobs that may run at the same time."""
     arrays = [new[start : start + ARRAY] for start in range(0, len(new), ARRAY)]
     for array in arrays:
-        jobs = [Job(one.task.key, one.task.seeds) for one in array]
+        jobs = [Job(one.task.key, one.task.seeds, queue.asks.minutes) for one in array]
         with undisturbed():  # a job whose number is not written down would be submitted again
             made = queue.submit(jobs, copied(layout), max(1, queue.asks.at_once // len(arrays)))
             submitted.add({one.digest: job for one, job in zip(array, made, strict=True)})

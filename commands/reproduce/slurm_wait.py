@@ -14,7 +14,7 @@ from stages.train.seeds import KeptSeeds
 
 PAUSES = 1.0, 30.0  # seconds between two looks: the first after something has changed, the longest after nothing has
 PATIENCE_SECONDS = 60.0  # until another machine's file has to be seen here
-NOISE = ("submitit ", "srun: ", "slurmstepd")
+NOISE = ("submitit ", "srun: ", "slurmstepd", "error: interrupted")  # it goes on by itself
 NO_REASON = "it printed nothing"
 
 

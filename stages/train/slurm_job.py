@@ -31,22 +31,26 @@ HOME = "home"
 
 @dataclass(frozen=True)
 class Job:
-    """The training of ``seeds`` of the cell called ``key``, in the folder that it is called in."""
+    """The training of ``seeds`` of the cell called ``key``, in the folder that it is called in.
+
+    ``minutes``: how long the job may take.
+    """
 
     key: str
     seeds: tuple[int, ...]
+    minutes: int
 
     def __call__(self) -> None:
         """Train to the end. If the job's time is over before, have Slurm put it into the queue again.
 
         A training that fails ends the process with its exit status; the last line that is printed says why.
         """
-        requeue, before = signal.getsignal(WARNING), checkpoints(self.key)
+        requeue, before, start = signal.getsignal(WARNING), checkpoints(self.key), time.monotonic()
         status, warned = self._run()
         if status == 0:
             return
         if warned and callable(requeue):
-            if checkpoints(self.key) == before:
+            if checkpoints(self.key) == before and time.monotonic() - start > 60 * self.minutes / 2:
                 sys.exit(
                     "error: no checkpoint was made in the time of a whole job; raise slurm.minutes in params.yaml."
                 )
