@@ -169,6 +169,16 @@ def test_ctrl_c_leaves_the_jobs_in_the_queue_and_the_next_run_waits_for_them(
     assert not Layout(home).slurm.exists()  # all is trained
 
 
+def test_of_jobs_that_slurm_refuses_nothing_is_left(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise StageError("Slurm refuses the jobs: no such partition.")
+
+    queue(home, monkeypatch, {}).submit = refuse  # type: ignore[assignment]
+    with pytest.raises(StageError, match="no such partition"):
+        train_on_slurm(home, 1, ())
+    assert not Layout(home).slurm.exists()
+
+
 def test_what_failed_is_refused_by_its_stages_and_submitted_again_by_the_next_run(
     home: Path, kept: KeptSeeds, monkeypatch: pytest.MonkeyPatch
 ) -> None:

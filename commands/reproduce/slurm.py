@@ -42,7 +42,11 @@ def train_on_slurm(home: Path, jobs: int, targets: Sequence[str]) -> dict[str, s
     submitted.forget_all_but(in_the_queue(queue))
     say([job for digest, job in submitted.jobs.items() if digest not in needed], "in the queue, not needed here")
     say([job for digest, job in submitted.jobs.items() if digest in needed], "submitted before")
-    submit([one for digest, one in needed.items() if digest not in submitted.jobs], queue, submitted, layout)
+    try:
+        submit([one for digest, one in needed.items() if digest not in submitted.jobs], queue, submitted, layout)
+    finally:
+        if not submitted.jobs:  # refused
+            shutil.rmtree(layout.slurm, ignore_errors=True)
     waited_for = {submitted.jobs[digest]: one for digest, one in needed.items()}
     try:
         failed = Waiting(waited_for, queue, kept_seeds(home), asks.at_once).to_the_end()

@@ -46,7 +46,9 @@ def wanted(home: Path, jobs: int, targets: Sequence[str]) -> list[Wanted]:
     params = load_params(layout.params)
     for address, key in due.items():
         for one in untrained(key, params, layout):
-            found.setdefault(one.digest, one).stages.append(address)
+            waiting = found.setdefault(one.digest, one).stages
+            if address not in waiting:  # two cells of a study may be the same training
+                waiting.append(address)
     return list(found.values())
 
 
