@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from commands.dvc_inside.repository import planned
-from commands.dvc_inside.stage import Stage
 from commands.reproduce.driver import run_side_by_side
 from stages.core.files import sha256_of
 from stages.core.layout import Layout
@@ -38,7 +37,7 @@ def wanted(home: Path, jobs: int, targets: Sequence[str]) -> list[Wanted]:
     A training whose data cannot be made is left out: it fails, or is skipped, when all stages run.
     """
     with planned(home, targets) as stages:
-        training = {stage: key for stage in stages if (key := trained_by(stage)) is not None}
+        training = {stage: key for stage in stages if (key := trained_by(stage.line)) is not None}
         needed = {below for stage in training for below in stage.upstream()}
         done = run_side_by_side([stage for stage in stages if stage in needed], jobs).done if needed else set()
         due = {stage.addressing: key for stage, key in training.items() if stage.upstream() <= done and stage.changed()}
@@ -52,9 +51,9 @@ def wanted(home: Path, jobs: int, targets: Sequence[str]) -> list[Wanted]:
     return list(found.values())
 
 
-def trained_by(stage: Stage) -> str | None:
-    """The key that the command of ``stage`` trains; None if it does something else."""
-    match shlex.split(stage.line):
+def trained_by(line: str) -> str | None:
+    """The key that a stage with this command trains; None if it does something else."""
+    match shlex.split(line):
         case ["cd", _, "&&", "python", "-m", "stages.train", _, key]:
             return str(key)
     return None
