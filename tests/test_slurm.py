@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -345,7 +346,7 @@ def test_a_training_is_known_by_its_command(command: str, key: str | None) -> No
     ("ended", "seconds", "saves", "said"),
     [
         ((1, True), 100, True, "requeued"),
-        ((-10, True), 5, False, "requeued"),  # for a more urgent job, when it had hardly begun
+        ((-signal.SIGUSR2, False), 5, False, "requeued"),  # for a more urgent job, when it had hardly begun
         ((1, True), 100, False, "error: no checkpoint was made in the time of a whole job; raise slurm.minutes"),
         ((1, False), 100, True, "1"),
         ((-9, False), 100, True, "error: its process was killed by SIGKILL, for want of memory perhaps."),

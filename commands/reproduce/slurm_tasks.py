@@ -39,7 +39,7 @@ def wanted(home: Path, jobs: int, targets: Sequence[str]) -> list[Wanted]:
     with planned(home, targets) as stages:
         training = {stage: key for stage in stages if (key := trained_by(stage.line)) is not None}
         needed = {below for stage in training for below in stage.upstream()}
-        done = run_side_by_side([stage for stage in stages if stage in needed], jobs).done if needed else set()
+        done = run_side_by_side([stage for stage in stages if stage in needed], jobs).done
         due = {stage.addressing: key for stage, key in training.items() if stage.upstream() <= done and stage.changed()}
     layout, found = Layout(home), dict[str, Wanted]()
     params = load_params(layout.params)

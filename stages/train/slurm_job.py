@@ -45,12 +45,12 @@ class Job:
 
         A training that fails ends the process with its exit status; the last line that is printed says why.
         """
-        requeue, before, start = signal.getsignal(WARNING), checkpoints(self.key), time.monotonic()
+        requeue, before, start = signal.getsignal(WARNING), self._saved(), time.monotonic()
         status, warned = self._run()
         if status == 0:
             return
-        if warned and callable(requeue):
-            if checkpoints(self.key) == before and time.monotonic() - start > 60 * self.minutes / 2:
+        if (warned or status == -WARNING) and callable(requeue):  # before it had learnt what the signal means
+            if self._saved() == before and time.monotonic() - start > 60 * self.minutes / 2:
                 sys.exit(
                     "error: no checkpoint was made in the time of a whole job; raise slurm.minutes in params.yaml."
                 )
@@ -64,6 +64,11 @@ class Job:
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self)
+
+    def _saved(self) -> dict[Path, int]:
+        """When each checkpoint of these seeds was saved; there is one for every kind of hardware."""
+        name = f"seed-{'-'.join(map(str, self.seeds))}.pt"
+        return {path: path.stat().st_mtime_ns for path in Path(HOME, ".checkpoints", self.key).glob(f"*/{name}")}
 
     def _run(self) -> tuple[int, bool]:
         """The exit status of the training, negative if a signal killed it; whether the job was warned of its end."""
@@ -93,11 +98,6 @@ def environment(ours: Mapping[str, str]) -> dict[str, str]:
     """That of a training, made of ``ours``: as many threads as the job has cores, unless the user said how many."""
     threads = {"OMP_NUM_THREADS": ours.get("SLURM_CPUS_PER_TASK", "1")}
     return {**threads, **{name: value for name, value in ours.items() if name != "RAY_ADDRESS"}}
-
-
-def checkpoints(key: str) -> dict[Path, int]:
-    """When each checkpoint of the cell was saved."""
-    return {path: path.stat().st_mtime_ns for path in Path(HOME, ".checkpoints", key).glob("*/seed-*.pt")}
 
 
 def carried(layout: Layout) -> dict[str, Path]:
