@@ -39,7 +39,8 @@ BACK = {value: key for key, value in SPECIAL.items()}
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A copy of what git has of the full home, with files of one of its results that this home made up."""
     root = tmp_path_factory.mktemp("homes") / "full"
-    shutil.copytree(FULL / "reports", root / "reports", ignore=shutil.ignore_patterns("*.svg", "recurnets_*"))
+    shutil.copytree(FULL / "reports", root / "reports", ignore=shutil.ignore_patterns("*.svg", "*.html", "recurnets_*"))
+    (root / "reports" / "report.html").write_text("<p>The report.</p>")
     for name in TAKEN:
         shutil.copy(FULL / name, root / name)
     layout, cell = Layout(root), load_params(root / "params.yaml").cell("elman")

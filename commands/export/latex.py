@@ -34,8 +34,8 @@ INTRODUCTION = r"""% Every table of this folder in one document: pdflatex tables
 \documentclass{article}
 \usepackage[a4paper,margin=20mm]{geometry}
 \usepackage{array,booktabs,longtable}
-\setlength\LTcapwidth{\linewidth}
 \begin{document}
+\setlength\LTcapwidth{\linewidth}
 """
 
 
