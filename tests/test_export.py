@@ -220,6 +220,20 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: object) -> None:
     main()
 
 
+def test_the_command_says_what_is_in_the_archive_and_what_only_people_can_add(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, home.layout.home, "--output", tmp_path / "made" / "here.zip")
+    told = capsys.readouterr().out
+    with zipfile.ZipFile(tmp_path / "made" / "here.zip") as archive:
+        commit = json.loads(archive.read("provenance.json"))["revision"]
+        assert f"{len(archive.namelist())} files, 1 results of {len(home.runs)} with their files." in told
+    assert commit == revision().commit
+    assert "ORCIDs" in told
+    assert MISSING in told
+    assert [path.name for path in (tmp_path / "made").iterdir()] == ["here.zip"]
+
+
 def test_a_home_without_a_report_is_told_how_to_make_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StageError, match=r"summary\.json is missing: there is no report to export yet; `dvc repro "):
         run(monkeypatch, tmp_path)
