@@ -35,12 +35,11 @@ MADE = (
 def bundle(home: Home, paper: Paper, files: Files, of: Revision) -> Files:
     """The bundle of a document, by paths from its own folder; ``files``: those of the archive."""
     manifest = made(paper, files)
-    told = {"file": CERTIFICATE, "comment": "the certificate"}
     checked = {name: files[source] for name, (source, _) in manifest.items()}
     listed = [{"file": name, "comment": comment} for name, (_, comment) in manifest.items()]
     return checked | {
         "codecheck.yml": manifest_text(home, paper, listed, of).encode(),
-        told["file"]: certificate(home, paper, listed, of).encode(),
+        CERTIFICATE: certificate(home, paper, listed, of).encode(),
         "LICENSE": files["LICENSE"],
     }
 

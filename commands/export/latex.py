@@ -27,6 +27,7 @@ SYMBOLS = {
 SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
     "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": "$<$", ">": "$>$", "|": "$|$",
+    "[": "{[}", "*": "{*}",  # not to be taken for what may follow the end of a row
     "\N{MINUS SIGN}": "$-$", "\N{EN DASH}": "--", "\N{EM DASH}": "---", "\N{NARROW NO-BREAK SPACE}": r"\,",
     "\N{MULTIPLICATION SIGN}": r"$\times$", "\N{PLUS-MINUS SIGN}": r"$\pm$",
 }  # fmt: skip
@@ -174,7 +175,6 @@ SIZES = (
     Column("Printed", "r", plain("published")), Column("Counted", "r", number("counted", "count")),
     Column("", "l", plain("outcome")),
 )  # fmt: skip
-
 COMPARISON = (
     Column("Run", wide(0.24), plain("title")), Column("Scale", "l", plain("scale")),
     Column("Seeds", "r", lambda row: row["seeds"] or "--"), Column("Parameters", "r", number("parameters", "count")),
