@@ -44,6 +44,14 @@ def test_a_copy_says_and_returns_what_a_process_of_its_own_does(
     assert said == alone.stdout
 
 
+def test_the_processes_of_a_copy_start_as_those_of_a_process_of_its_own(environment: Mapping[str, str]) -> None:
+    statement = "import multiprocessing; print(multiprocessing.get_start_method())"
+    timed = ["-n", "1", "-r", "1", statement]  # prints the method, then seconds
+    alone = subprocess.run([sys.executable, "-m", "timeit", *timed], capture_output=True, text=True, check=True)
+    said, _ = as_a_copy(Stage("timeit", timed), environment)
+    assert said.splitlines()[0] == alone.stdout.splitlines()[0]
+
+
 def test_a_copy_leads_a_session_of_its_own_and_hears_of_ctrl_c(tmp_path: Path, environment: Mapping[str, str]) -> None:
     os.mkfifo(tmp_path / "params.yaml")
     processes = Processes()

@@ -106,6 +106,7 @@ def _server(threads: str) -> ForkServerContext:
 def _run(stage: Stage, environment: Mapping[str, str], output: Connection) -> None:
     """Be `python -m` with the stage's module, in a process of its own."""
     os.setsid()
+    multiprocessing.set_start_method(None, force=True)  # not ours, but the usual one for the processes of a stage
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for stream in (1, 2):
         os.dup2(output.fileno(), stream)
