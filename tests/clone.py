@@ -1,4 +1,4 @@
-"""A copy of the repository, as a user's clone, with parameters that take a minute."""
+"""A copy of the repository, as a user's clone: with parameters that take a minute, or seconds for a few cells."""
 
 from __future__ import annotations
 
@@ -14,6 +14,14 @@ import yaml
 from tests.small import REPOSITORY
 
 BIN = Path(sys.executable).parent
+ALL_DEPTHS, DEPTHS = '"${depth}", 4, 5, 6, 7, 8]', '"${depth}", 4, 5]'
+PAPERS, FIGURES = ("recurnets", "mnist-rnn", "gunn"), ("charts", "own_charts")
+FEW = {
+    "subsets": ["digits-unbalanced", "digits-gunn"],
+    "runs": ["lstm", "lstm-unbalanced", "lstm-generalized"],
+    "studies": ["gunn-order"],
+    "explanations": [],
+}
 
 
 class Clone:
@@ -43,9 +51,49 @@ class Clone:
     def complete(cls, folder: Path) -> Clone:
         """As :meth:`made`, with the whole pipeline run by the project's own driver; git knows nothing of that yet."""
         clone = cls.made(folder)
-        said = clone.run(sys.executable, "-m", "commands", "reproduce", ".").stdout
-        assert "`dvc repro` finds nothing to do." in said
+        clone.reproduce()
         return clone
+
+    @classmethod
+    def of_few(cls, complete: Clone, folder: Path) -> Clone:
+        """As ``complete``, but :meth:`shortened`; what is trained there comes from the cache, and all is committed."""
+        clone = complete.copied(folder)
+        for name in ("checked", "data", "results", "reports"):
+            shutil.rmtree(folder / name)
+        (folder / "dvc.lock").unlink()
+        clone.shorten()
+        clone.reproduce()
+        clone.commit("few cells and their results")
+        return clone
+
+    def shorten(self) -> None:
+        """Leave two depths, what :data:`FEW` names, and few figures; full/ has even less.
+
+        For what is about how DVC and the stages play together: the time that DVC takes goes with the number of stages.
+        """
+        text = (self.folder / "dvc.yaml").read_text()
+        assert text.count(ALL_DEPTHS) == 1
+        for home in (".", "full"):
+            (self.folder / home / "dvc.yaml").write_text(text.replace(ALL_DEPTHS, DEPTHS))
+        self.change(self.few)
+        self.change(lambda params: params.update({name: {} for name in (*FEW, "author_weights")}), "full/params.yaml")
+        for paper in (self.folder / "papers").iterdir():
+            if paper.is_dir() and paper.name not in PAPERS:
+                shutil.rmtree(paper)
+        self.change(lambda paper: [paper.pop(name) for name in FIGURES], "papers/recurnets/paper.yaml")
+        for name in ("full/reports", "published"):
+            shutil.rmtree(self.folder / name)
+
+    @staticmethod
+    def few(params: dict) -> None:
+        for section, kept in FEW.items():
+            params[section] = {name: params[section][name] for name in kept}
+
+    def reproduce(self, *arguments: str) -> str:
+        """Run the project's own driver; gives what it said."""
+        said = self.run(sys.executable, "-m", "commands", "reproduce", ".", *arguments).stdout
+        assert "`dvc repro` finds nothing to do." in said
+        return said
 
     def copied(self, folder: Path) -> Clone:
         """The same in another folder, with DVC's cache."""
@@ -73,11 +121,11 @@ class Clone:
             small = {"hidden": 8, "channels": 4}
             model["options"] |= {key: small[key] for key in small.keys() & model["options"].keys()}
 
-    def change(self, edit) -> None:
-        path = self.folder / "params.yaml"
-        params = yaml.safe_load(path.read_text())
-        edit(params)
-        path.write_text(yaml.safe_dump(params, sort_keys=False))
+    def change(self, edit, name: str = "params.yaml") -> None:
+        path = self.folder / name
+        entries = yaml.safe_load(path.read_text())
+        edit(entries)
+        path.write_text(yaml.safe_dump(entries, sort_keys=False))
 
     def run(self, *command: str, cwd: Path | None = None, ok: bool = True) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}

@@ -7,6 +7,7 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,14 @@ def complete(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     from tests.clone import Clone
 
     return Clone(made_once(tmp_path_factory, "complete", Clone.complete))
+
+
+@pytest.fixture(scope="session")
+def few(complete: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A clone in which a pipeline of few cells was run and committed, to be copied."""
+    from tests.clone import Clone
+
+    return Clone(made_once(tmp_path_factory, "few", partial(Clone.of_few, complete)))
 
 
 def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:

@@ -27,6 +27,7 @@ class Waiting:
 
     def __init__(self, folder: Path) -> None:
         self.clone = Clone.made(folder)
+        self.clone.shorten()
         self.clone.change(lambda params: params.update(folders={"mine": {"folder": "images"}}))
         for name in ("train/a", "train/b", "test/a", "test/b"):
             (folder / "images" / name).mkdir(parents=True)

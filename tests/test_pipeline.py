@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import sys
-from pathlib import Path
 
 import html5lib
 import pandas as pd
@@ -25,26 +22,10 @@ pytestmark = pytest.mark.pipeline
 
 @pytest.fixture(scope="module")
 def clone(complete: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """One in which all was run and committed; no test changes it."""
     made = complete.copied(tmp_path_factory.mktemp("clone"))
     made.commit("results")
-    shutil.copytree(made.folder / "reports", reports_of(made))
     return made
-
-
-def reports_of(clone: Clone) -> Path:
-    """A copy of the reports, which neither git nor DVC's cache has."""
-    return clone.folder.with_name(f"{clone.folder.name}-reports")
-
-
-@pytest.fixture
-def clean(clone: Clone) -> Clone:
-    """The clone as committed, with everything up to date."""
-    clone.reset()
-    clone.run("git", "clean", "-fdq")
-    shutil.rmtree(clone.folder / "reports")
-    shutil.copytree(reports_of(clone), clone.folder / "reports")
-    clone.dvc("checkout", "-q", "--force", ok=False)  # it complains of the reports, which it does not have
-    return clone
 
 
 def test_the_pipeline_has_these_stages_and_no_others(clone: Clone) -> None:
@@ -61,21 +42,21 @@ def test_the_full_pipeline_is_the_same_pipeline() -> None:
     assert (REPOSITORY / "full" / "dvc.yaml").read_bytes() == (REPOSITORY / "dvc.yaml").read_bytes()
 
 
-def test_a_second_run_executes_nothing_and_changes_nothing(clean: Clone) -> None:
-    assert clean.stages_run("repro") == set()
-    assert clean.run("git", "status", "--porcelain").stdout == ""
+def test_a_second_run_executes_nothing_and_changes_nothing(clone: Clone) -> None:
+    assert clone.stages_run("repro") == set()
+    assert clone.run("git", "status", "--porcelain").stdout == ""
 
 
-def test_the_report_holds_every_cell_and_calls_it_reduced(clean: Clone) -> None:
-    text = (clean.folder / "reports" / "report.html").read_text(encoding="utf-8")
+def test_the_report_holds_every_cell_and_calls_it_reduced(clone: Clone) -> None:
+    text = (clone.folder / "reports" / "report.html").read_text(encoding="utf-8")
     html5lib.HTMLParser(strict=False).parse(text)
     assert "reduced run" in text.lower()
-    tables = (clean.folder / "reports" / "tables").glob("*/cells.csv")
+    tables = (clone.folder / "reports" / "tables").glob("*/cells.csv")
     cells = pd.concat([pd.read_csv(path) for path in tables])
-    assert set(cells.key) == CELLS | set(load_params(clean.folder / "params.yaml").named)
+    assert set(cells.key) == CELLS | set(load_params(clone.folder / "params.yaml").named)
     assert set(cells.scale) == {"reduced run"}
     for key, accuracy in zip(cells.key, cells.test_accuracy, strict=True):
-        (path,) = (clean.folder / "results" / "evaluation").glob(f"**/{key}/metrics.json")
+        (path,) = (clone.folder / "results" / "evaluation").glob(f"**/{key}/metrics.json")
         metrics = json.loads(path.read_text())
         assert accuracy == metrics["seeds"][0]["accuracy"]
         assert f"{accuracy:.4f}" in text
@@ -83,118 +64,3 @@ def test_the_report_holds_every_cell_and_calls_it_reduced(clean: Clone) -> None:
     loaded = re.findall(r'<(?:img|script|link|iframe)\b[^>]*?\b(?:src|href)="([^"]*)"', page)
     assert loaded
     assert all(address.startswith("data:") for address in loaded)
-
-
-def test_another_depth_of_the_grid_on_a_branch_runs_only_its_headline_and_shows_as_a_handful_of_rows(
-    clean: Clone,
-) -> None:
-    clean.run("git", "checkout", "-qb", "deeper")
-    assert clean.stages_run("exp", "run", "-S", "depth=8") == {"check", "headline"}
-    metrics = json.loads((clean.folder / "results" / "evaluation" / "digits-recurnet1-8" / "metrics.json").read_text())
-    assert json.loads((clean.folder / "headline.json").read_text())["test_accuracy"] == metrics["seeds"][0]["accuracy"]
-    clean.commit("depth 8")
-    rows = json.loads(clean.dvc("metrics", "diff", "main", "--json").stdout)
-    clean.run("git", "checkout", "-q", "main")
-    assert set(rows) == {"headline.json"}
-    assert 1 <= len(rows["headline.json"]) <= 8
-
-
-def test_what_is_new_or_changed_is_trained_and_nothing_else(clean: Clone) -> None:
-    """A depth beyond the grid, a run with another setting, a study with other cells."""
-    executed = clean.stages_run(
-        *("exp", "run", "-S", "depth=9"),
-        *("-S", "runs.lstm-generalized.changes.objective.irm.weight=10.0"),
-        *("-S", "studies.gunn-order.grid.group=[5]"),
-    )
-    trained = {f"{stage}@digits-{name}-9" for stage in ("train", "evaluate") for name in ("recurnet1", "recurnet2")}
-    trained |= {f"{stage}-run@lstm-generalized" for stage in ("train", "evaluate")}
-    trained |= {f"{stage}-study@gunn-order" for stage in ("train", "evaluate")}
-    assert executed == {"check", *trained, "headline", "compare", "report"}
-
-
-def test_what_was_run_before_is_taken_from_the_cache(clean: Clone) -> None:
-    def other(params: dict) -> None:
-        params["runs"]["lstm"]["changes"] = {"epochs": 1}
-
-    scores = clean.folder / "results" / "evaluation" / "lstm" / "metrics.json"
-    before = scores.read_bytes()
-    clean.change(other)
-    assert {"train-run@lstm", "evaluate-run@lstm"} <= clean.stages_run("repro", "evaluate-run@lstm")
-    after = scores.read_bytes()
-    assert after != before
-    clean.reset()
-    assert clean.stages_run("repro", "evaluate-run@lstm") == set()
-    assert scores.read_bytes() == before
-    assert clean.run("git", "status", "--porcelain").stdout == ""
-    clean.change(other)
-    assert clean.stages_run("repro", "evaluate-run@lstm") == set()
-    assert scores.read_bytes() == after
-
-
-def test_another_seed_costs_one_training(clean: Clone) -> None:
-    folder = clean.folder / "results" / "training" / "lstm"
-    first = (folder / "seed-0.safetensors").read_bytes()
-    clean.change(lambda params: params["runs"]["lstm"].update(changes={"seeds": [1, 0]}))
-    said = clean.dvc("repro", "train-run@lstm").stdout
-    assert "lstm seed 0: trained before, taken over" in said
-    assert "lstm seed 1: epoch 2/2" in said
-    assert "lstm seed 0: epoch" not in said
-    assert (folder / "seed-0.safetensors").read_bytes() == first
-    assert (folder / "seed-1.safetensors").read_bytes() != first
-
-
-def test_one_changed_model_option_retrains_that_model_alone(clean: Clone) -> None:
-    executed = clean.stages_run(
-        "exp", "run", "-S", "recurnets.models.recurnet1.head_every_iterate=false", "-S", "depth=5", "headline"
-    )
-    assert executed == {"check", "train@digits-recurnet1-5", "evaluate@digits-recurnet1-5", "headline"}
-
-
-def test_plots_and_experiments_can_be_shown(clean: Clone) -> None:
-    page = clean.dvc("plots", "show").stdout
-    assert "index.html" in page
-    assert "headline.json" in clean.dvc("metrics", "show").stdout
-    commits = {entry["rev"]: entry for entry in json.loads(clean.dvc("exp", "show", "--json").stdout)}
-    head = clean.run("git", "rev-parse", "HEAD").stdout.strip()
-    assert commits[head]["error"] is None
-    assert commits[head]["data"]["metrics"]["headline.json"]["data"]["parameters"] > 0
-
-
-@pytest.mark.parametrize(
-    ("assignment", "words"),
-    [
-        ("depth=3", "error: params.yaml: key 'depth': input should be greater than or equal to 4"),
-        ("+depht=5", "error: params.yaml: unknown key 'depht'"),
-    ],
-)
-def test_a_bad_parameter_stops_the_pipeline_at_once_and_leaves_it_usable(
-    clean: Clone, assignment: str, words: str
-) -> None:
-    ended = clean.dvc("exp", "run", "-S", assignment, ok=False)
-    assert ended.returncode != 0
-    assert words in ended.stderr
-    clean.reset()
-    assert clean.stages_run("repro", "headline") <= {"check"}
-
-
-@pytest.mark.parametrize("cached", [True, False], ids=["restored", "trained again"])
-def test_damaged_weights_are_restored_or_trained_again(clean: Clone, cached: bool) -> None:
-    path = clean.folder / "results" / "training" / "digits-recurnet1-4" / "seed-0.safetensors"
-    good = path.read_bytes()
-    path.chmod(0o644)
-    path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
-    ended = clean.run(
-        sys.executable, "-m", "stages.evaluate", ".", "digits-recurnet1-4", ok=False
-    )  # without DVC's care
-    assert ended.returncode == 1
-    assert "seed-0.safetensors is damaged" in ended.stderr
-    executed = set()
-    if not cached:
-        cache = clean.folder / ".dvc" / "cache"
-        shutil.rmtree(cache / "seeds")
-        for stored in (cache / "files").rglob("*"):
-            if stored.is_file() and stored.read_bytes() == good:
-                stored.unlink()
-        executed = {"train@digits-recurnet1-4", "headline"}  # for training has another timing.csv
-    assert clean.stages_run("repro", "headline") == executed
-    assert path.read_bytes() == good
