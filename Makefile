@@ -12,7 +12,7 @@ $(BIN)/uv pip install --python $(BIN)/python --verify-hashes --compile-bytecode 
 	--constraint requirements.lock --requirement pyproject.toml
 endef
 
-.PHONY: reproduce test test-quick lint check benchmark mutants environment lock help
+.PHONY: reproduce test test-quick lint check evidence benchmark mutants environment lock help
 
 # The first target is what plain `make` makes. `make help` prints what stands behind every ##.
 reproduce: environment ## the default pipeline on all cores, a summary, where the report lies; JOBS=1: one stage after another
@@ -37,6 +37,9 @@ lint: environment ## ruff, mypy, the contracts on imports and the schema of the 
 check: environment ## is dvc.lock current, and does running the pipeline again, in a copy, give the committed results?
 	python -m commands audit . full
 	python -m commands rerun $(if $(KEEP),--keep "$(KEEP)")
+
+evidence: environment ## HOURS=2: train for so long what answers most of full/, and say what was decided
+	python -m commands plan full --hours $(or $(HOURS),$(error HOURS=2, say, tells for how long)) --go
 
 benchmark: environment ## training speed beside a naive loop and the processor's limit, with one and with two threads
 	python -m benchmarks.throughput --device cpu --threads 1 2

@@ -168,10 +168,10 @@ def test_images_that_no_split_tabulates_follow_from_the_parameters(
     results: tuple[CellResult, ...], params: Params
 ) -> None:
     pace = Pace(results)
-    assert pace._images(params.cell("svhn-recurnet1-4")) == (73_257, 26_032)
-    assert pace._images(params.cell("gunn")) == (5_000, 100)
-    assert pace._images(params.cell("gunn-3000")) is None
-    assert pace._images(params.cell("lstm-unbalanced")) is None
+    assert pace.images(params.cell("svhn-recurnet1-4")) == (73_257, 26_032)
+    assert pace.images(params.cell("gunn")) == (5_000, 100)
+    assert pace.images(params.cell("gunn-3000")) is None
+    assert pace.images(params.cell("lstm-unbalanced")) is None
     assert pace.epoch(params.cell("lstm-unbalanced")) is None
 
 

@@ -24,7 +24,7 @@ def main() -> None:
     )
     parser.add_argument("home", nargs="?", default=Path(), type=Path, help="folder with params.yaml (default: here)")
     layout = Layout(parser.parse_args().home)
-    with unchanged([layout.cells, layout.results, layout.started, layout.teams, *code_of("compare")]):
+    with unchanged([layout.cells, layout.results, layout.started, layout.pace, layout.teams, *code_of("compare")]):
         cells = load_cells(layout.cells)
         compare(read_results(layout, cells), layout, cells)
 

@@ -54,8 +54,8 @@ AUTHOR_WEIGHTS_COLUMNS = (
 )  # fmt: skip
 SIZE_COLUMNS = ("network", "layer", "kind", "where", "published", "counted", "statistics", "outcome")
 OPEN_COLUMNS = (
-    "id", "run", "seeds", "further", "epochs", "hours", "hours_low", "hours_high", "basis", "setting", "command",
-    "words",
+    "id", "run", "seeds", "further", "epochs", "hours", "hours_low", "hours_high", "basis", "machine", "setting",
+    "command", "words",
 )  # fmt: skip
 TEAM_SOURCE_COLUMNS = (
     "team", "source", "kind", "revision", "committed", "added", "runs", "files", "sha256", "other_packages", "left_out",

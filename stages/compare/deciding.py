@@ -30,8 +30,8 @@ AT_THE_EDGE = f"ours lies so close to the edge of the margin that {MOST} seeds w
 def open_rows(beside: Beside, cells: Cells, pace: Pace, layout: Layout) -> list[TableRow]:
     """A row per published number that takes a run and that no full run here has decided; columns :data:`OPEN_COLUMNS`.
 
-    ``seeds``: in all; ``further``: those of them that were not trained yet, which ``hours`` are of, on the machine of
-    the results, from ``hours_low`` to ``hours_high``; ``setting``: the entry of params.yaml that asks for more seeds
+    ``seeds``: in all; ``further``: those of them that were not trained yet, which ``hours`` are of, on the ``machine``
+    that is named, from ``hours_low`` to ``hours_high``; ``setting``: the entry of params.yaml that asks for more seeds
     than it does now; ``words``: why no run is named.
     """
     undecided = [
@@ -92,7 +92,8 @@ def _hours(cell: Cell, seeds: int, pace: Pace) -> TableRow:
         return {}
     factor = seeds * cell.recipe.epochs / 3600
     found = {"hours": epoch.seconds, "hours_low": epoch.low, "hours_high": epoch.high}
-    return {**{name: seconds * factor for name, seconds in found.items()}, "basis": epoch.basis}
+    hours = {name: seconds * factor for name, seconds in found.items()}
+    return {**hours, "basis": epoch.basis, "machine": str(pace.machine)}
 
 
 def _setting(cell: Cell, seeds: int) -> str:

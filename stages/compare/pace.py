@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from statistics import median
 
 from stages.cell import Cell, Option
 from stages.results.cell_result import CellResult
+from stages.results.timed import Machine, Timed, work_of
 from stages.splits.facts import OFFICIAL
 
 FORWARD_AND_BACKWARD = 3  # a training step takes about three forward passes
-THIS_RUN, SAME_NETWORK, BY_MACS = "this run", "the same network and data", "multiply-accumulates"
+TIMED, THIS_RUN, SAME_NETWORK, BY_MACS = "a timed step", "this run", "the same network and data", "multiply-accumulates"
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """Seconds of one epoch of one seed, training and testing: about, at least, at most; ``basis``: measured on what."""
+    """Seconds of one epoch of one seed, training and testing: about, at least, at most; ``basis``: measured on what.
+
+    Of a timed step the quartiles stand for the least and the most.
+    """
 
     seconds: float
     low: float
@@ -27,10 +33,34 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast the runs of a home went: what an epoch of any other is reckoned from."""
+    """How fast a machine is: what an epoch of any run is reckoned from.
+
+    ``results``: the runs of a home. ``timed``: steps that were timed, on any machine. ``wanted``: the machine that is
+    asked about; by default that of most results. Of another one than theirs only timed steps tell anything.
+    ``tabulated``: training and test images of splits, by their names.
+    """
 
     results: tuple[CellResult, ...]
+    timed: tuple[Timed, ...] = ()
+    wanted: Machine | None = None
+    tabulated: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     _known: dict[str, Epoch | None] = field(default_factory=dict, repr=False)  # by key
+
+    @cached_property
+    def machine(self) -> Machine | None:
+        """The machine that the figures are of; None where there are none."""
+        return self.wanted or next(iter(self._of_results), None) or next((each.machine for each in self.timed), None)
+
+    @cached_property
+    def _of_results(self) -> list[Machine]:
+        """The machines of the results, the commonest first."""
+        places = [result.environment for result in self.results]
+        used = Counter(Machine(each.device, each.device_name, each.threads, each.precision) for each in places)
+        return [machine for machine, _ in used.most_common()]
+
+    @cached_property
+    def _steps(self) -> dict[str, Timed]:
+        return {each.work: each for each in self.timed if each.machine == self.machine}
 
     @cached_property
     def rates(self) -> list[float]:
@@ -42,7 +72,7 @@ class Pace:
         ]
 
     def epoch(self, cell: Cell) -> Epoch | None:
-        """An epoch of ``cell``: as measured, else as of the same network and data, else by the median rate of all runs.
+        """An epoch of ``cell``: by a timed step, as measured, as of the same network and data, or by the rate of all.
 
         None where there is nothing to reckon from: no results, or a split of which the number of images is not known.
         """
@@ -51,19 +81,25 @@ class Pace:
         return self._known[cell.key]
 
     def _epoch(self, cell: Cell) -> Epoch | None:
+        images, step = self.images(cell), self._steps.get(work_of(cell))
+        if step is not None and images is not None:
+            return by_steps(step, cell, images)
+        if self.wanted is not None and self.wanted not in self._of_results:
+            return None
         own = [result for result in self.results if result.cell.key == cell.key]
         alike = [result for result in self.results if _work(result.cell) == _work(cell)]
         for found, basis in ((own, THIS_RUN), (alike, SAME_NETWORK)):
             if found:
                 return _measured(map(seconds_per_epoch, found), basis)
-        images = self._images(cell)
         if images is None or not self.rates or cell.split.folder is not None:
             return None
         wanted = work(images, macs(cell, training=True), macs(cell, training=False))
         return _measured((wanted / rate for rate in self.rates), BY_MACS)
 
-    def _images(self, cell: Cell) -> tuple[int, int] | None:
+    def images(self, cell: Cell) -> tuple[int, int] | None:
         """Training and test images of its split: as tabulated for another run, or as follows from the parameters."""
+        if cell.dataset in self.tabulated:
+            return self.tabulated[cell.dataset]
         tabulated = (r.images for r in self.results if r.cell.dataset == cell.dataset and r.images is not None)
         split, facts = cell.split, OFFICIAL.get(cell.split.source or cell.dataset)
         first = split.train_first, split.test_first
@@ -72,6 +108,15 @@ class Pace:
         if split.classes is not None and None in first:
             return None  # how many of these classes there are is not among the facts
         return min(first[0] or facts.counts[0], facts.counts[0]), min(first[1] or facts.counts[1], facts.counts[1])
+
+
+def by_steps(step: Timed, cell: Cell, images: tuple[int, int]) -> Epoch:
+    """An epoch of so many training and test ``images``, by the seconds of a step."""
+    recipe, (training, testing) = cell.recipe, images
+    steps = training // recipe.batch_size if recipe.drop_last else math.ceil(training / recipe.batch_size)
+    test = math.ceil(testing / recipe.test_batch_size) * step.test_seconds
+    low, about, high = (steps * each + test for each in (step.step_low, step.step_seconds, step.step_high))
+    return Epoch(about, low, high, TIMED)
 
 
 def _measured(seconds: Iterable[float], basis: str) -> Epoch:

@@ -57,9 +57,10 @@ from stages.documents.author_log import load_author_log
 from stages.documents.claims import load_claims
 from stages.documents.paper import PAPERS, Paper, load_papers
 from stages.params import Cells, Energy
-from stages.results.read import Results
+from stages.results.read import Results, split_images
 from stages.results.started import read_started
 from stages.results.teams import read_teams
+from stages.results.timed import read_timed
 
 
 @dataclass(frozen=True)
@@ -195,11 +196,10 @@ def energy_summary(results: Results, energy: Energy) -> dict[str, Any]:
     }
 
 
-def compare(results: Results, layout: Layout, cells: Cells) -> None:
-    """Write reports/tables/<paper>/*.csv for every document, reports/summary.json, reports/badge.json and scores.csv.
+def documents_of(results: Results, layout: Layout, cells: Cells) -> list[Document]:
+    """Every document beside our results, judged.
 
-    Where there are results of other teams, teams.csv among the tables, and two more of each document that they are
-    about. A :class:`StageError` names a run of a document that has no folder: it would stand nowhere.
+    A :class:`StageError` names a run of a document that has no folder: it would stand nowhere.
     """
     started = read_started(layout, cells)
     documents = [
@@ -215,13 +215,23 @@ def compare(results: Results, layout: Layout, cells: Cells) -> None:
         )
         for paper in load_papers()
     ]
-    pace = Pace(results.cells)
     for cell in (result.cell for result in results.cells):
         if cell.paper not in {document.paper.id for document in documents}:
             missing = PAPERS / cell.paper / "paper.yaml"
             raise StageError(
                 f"{missing} is missing, and {cell.key} is a run of that paper; write it (docs/own-paper.md shows how)."
             )
+    return documents
+
+
+def compare(results: Results, layout: Layout, cells: Cells) -> None:
+    """Write reports/tables/<paper>/*.csv for every document, reports/summary.json, reports/badge.json and scores.csv.
+
+    Where there are results of other teams, teams.csv among the tables, and two more of each document that they are
+    about. Raises :class:`StageError` as :func:`documents_of` does.
+    """
+    documents = documents_of(results, layout, cells)
+    pace = Pace(results.cells, tuple(read_timed(layout)), tabulated=split_images(layout, cells))
     teams = read_teams(layout)
     with atomic_folder(layout.reports / "tables") as folder:
         for document in documents:

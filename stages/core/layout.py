@@ -105,6 +105,11 @@ class Layout:
         return self.home / "started.csv"
 
     @property
+    def pace(self) -> Path:
+        """How long a training step takes, by network and machine."""
+        return self.home / "pace.csv"
+
+    @property
     def teams(self) -> Path:
         """Results of other teams, a folder each, which is laid out like a home."""
         return self.home / "teams"

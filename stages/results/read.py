@@ -138,6 +138,17 @@ def complete_seeds(layout: Layout, params: Cells) -> set[tuple[str, int]]:
     return {(cell.key, seed) for cell in cells if _evaluated(layout, cell) for seed in cell.recipe.seeds}
 
 
+def split_images(layout: Layout, params: Cells) -> dict[str, tuple[int, int]]:
+    """How many training and test images every split has that was made here, by its name."""
+    counts = {}
+    for name in params.splits:
+        table = _composition(layout.composition(name) / "composition.csv")
+        if table is not None:
+            images = table.groupby("part")["images"].sum()
+            counts[name] = int(images["train"]), int(images["test"])
+    return counts
+
+
 def _current_cell(recorded: Mapping[str, Any], params: Cells) -> Cell | None:
     """The cell that the parameters give for the key of a recorded one, if that was made with exactly these."""
     try:

@@ -1,0 +1,120 @@
+"""A plan as people read it, and what came of it."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from commands.plan.order import Question, Step
+from commands.plan.questions import KINDS, NUMBER
+from stages.compare.columns import LADDER_COLUMNS, STATEMENT_COLUMNS
+from stages.compare.pace import TIMED, Pace
+from stages.core.layout import Layout
+from stages.core.tables import read_rows
+from stages.params import Params
+
+BUSY = 0.5  # processes that want each core, from which on the machine is not ours alone
+
+
+def listed(
+    steps: Sequence[Step], questions: Sequence[Question], pace: Pace, params: Params, jobs: int, limit: float
+) -> None:
+    """Print a row per step, and what no step answers."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(width=None if Console().is_terminal else 120)
+    told = counted(questions)
+    console.print(f"Open: {told}. On {pace.machine}, {jobs} side by side.", highlight=False)
+    table = Table(title="What answers most per hour comes first", title_justify="left")
+    for column in ("answers", "hours of a core", "done after"):
+        table.add_column(column, justify="left" if column == "answers" else "right")
+    table.add_column("trains", overflow="fold")
+    fits = [step for step in steps if step.ends <= limit]
+    for step in steps:
+        after = f"{step.ends:.2f} h" if step.ends <= limit else "-"
+        table.add_row(counted(step.answers), hours_of(step, pace, params), after, trained(step))
+        if fits and step is fits[-1] and len(fits) < len(steps):
+            table.add_section()
+    console.print(table)
+    if math.isfinite(limit):
+        could = counted(each for step in fits for each in step.answers) or "nothing"
+        console.print(f"Within {limit:g} hours: {could}.", highlight=False)
+    answered = {id(each) for step in steps for each in step.answers}
+    why = Counter(each.why or "how long an epoch takes is not known" for each in questions if id(each) not in answered)
+    for reason, count in why.most_common():
+        console.print(f"Not in the plan, {count}: {reason}.", highlight=False)
+    if pace.machine is not None and pace.machine.device == "cpu" and _load() > BUSY * (os.cpu_count() or 1):
+        console.print(f"Other work goes on here (load {_load():.1f}): it takes longer while that lasts.")
+
+
+def _load() -> float:
+    return os.getloadavg()[0]
+
+
+def counted(questions: Iterable[Question]) -> str:
+    """How many of each kind, in words."""
+    count = Counter(each.kind for each in questions)
+    one = {kind: kind for kind in KINDS}
+    many = {kind: kind if kind.endswith("s") else f"{kind}s" for kind in KINDS}
+    return ", ".join(f"{count[kind]} {(one if count[kind] == 1 else many)[kind]}" for kind in KINDS if count[kind])
+
+
+def hours_of(step: Step, pace: Pace, params: Params) -> str:
+    """The hours of one core, with the quartiles of the timed step where they are further apart than rounding."""
+    low = high = 0.0
+    exact = True
+    for unit, epochs in step.epochs.items():
+        epoch = pace.epoch(params.cell(unit[0]))
+        assert epoch is not None
+        further = (epochs - step.before[unit]) / 3600
+        low, high, exact = low + further * epoch.low, high + further * epoch.high, exact and epoch.basis == TIMED
+    between = f" ({low:.2f} to {high:.2f})" if f"{low:.2f}" != f"{high:.2f}" else ""
+    return f"{'' if exact else 'about '}{step.hours:.2f}{between}"
+
+
+def trained(step: Step) -> str:
+    """Which epochs of which seeds, run by run."""
+    parts: dict[tuple[str, int, int], list[int]] = {}
+    for (key, seed), epochs in step.epochs.items():
+        parts.setdefault((key, step.before[key, seed], epochs), []).append(seed)
+    return "; ".join(_part(*part, seeds) for part, seeds in parts.items()) or "nothing more: evaluate it"
+
+
+def _part(key: str, before: int, epochs: int, seeds: Sequence[int]) -> str:
+    which = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, sorted(seeds)))}"
+    return f"{key} {which}, epochs {before + 1} to {epochs}"
+
+
+def gained(before: Sequence[Question], now: Sequence[Question], layout: Layout) -> list[str]:
+    """A line per question that was open before and is no longer, with its answer."""
+    left = {(each.kind, each.id) for each in now}
+    decided = [each for each in before if (each.kind, each.id) not in left]
+    lines = [f"decided: {each.kind} {each.id}: {_answer(each, layout)}" for each in decided]
+    return lines or ["Nothing was decided that was open before."]
+
+
+def _answer(question: Question, layout: Layout) -> str:
+    return next(_answers(question, layout), "see the report")
+
+
+def _answers(question: Question, layout: Layout) -> Iterator[str]:
+    folder = layout.reports / "tables" / question.document
+    if question.kind == NUMBER:
+        rows = read_rows(folder / "ladder.csv", LADDER_COLUMNS)
+        yield from (row["words"] for row in rows if row["id"] == question.id and row["rung"] == "run")
+    elif question.kind == "sentence":
+        yield from (
+            row["outcome"]
+            for row in read_rows(folder / "statements.csv", STATEMENT_COLUMNS)
+            if row["id"] == question.id
+        )
+    else:
+        path = folder / "first_epochs.csv"
+        yield from (
+            f"{row['answer']} ({row['words']})"
+            for row in read_rows(path, ("run", "answer", "words"))
+            if row["run"] == question.id
+        )

@@ -1,0 +1,155 @@
+"""Working a plan off: trainings side by side until the time is up, a pause at a checkpoint, and what is evaluated."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from commands.plan.order import Step, Unit
+from stages.cell import Cell
+from stages.core.dependencies import ROOT
+from stages.core.files import atomic_path
+from stages.core.layout import Layout
+from stages.params import load_params
+
+POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Task:
+    """The epochs of a seed, up to ``epochs``."""
+
+    unit: Unit
+    epochs: int
+
+    def command(self, home: Path) -> list[str]:
+        """What trains them and leaves a checkpoint, or the seed where the stage `train` finds it."""
+        key, seed = self.unit
+        words = [str(home), key, "--epochs", str(self.epochs), "--seeds", str(seed)]
+        return [sys.executable, "-m", "commands", "begin", *words]
+
+
+def tasks_of(steps: Iterable[Step]) -> list[Task]:
+    """The tasks of a plan in its order."""
+    return [Task(unit, epochs) for step in steps for unit, epochs in step.epochs.items()]
+
+
+def work_off(tasks: Sequence[Task], home: Path, jobs: int, deadline: float) -> tuple[set[Unit], set[Unit]]:
+    """Train ``jobs`` tasks at a time, in their order, until ``deadline`` (of time.monotonic()).
+
+    What still trains then is paused at a checkpoint. Returns the units that were paused, and those that failed, whose
+    further tasks are left out. Whatever ends this pauses them, too.
+    """
+    waiting, running = list(tasks), dict[Task, subprocess.Popen[bytes]]()
+    failed: set[Unit] = set()
+    try:
+        while (waiting or running) and time.monotonic() < deadline:
+            busy = {task.unit for task in running}
+            ready = next((task for task in waiting if task.unit not in busy), None)
+            if ready is not None and len(running) < jobs:
+                waiting.remove(ready)
+                running[ready] = _start(ready, home)
+                continue
+            time.sleep(POLL_SECONDS)
+            for task, process in list(running.items()):
+                if process.poll() is not None:
+                    del running[task]
+                    if process.returncode:
+                        failed.add(task.unit)
+                        waiting = [each for each in waiting if each.unit != task.unit]
+    finally:
+        paused = _pause(running)
+    return paused, failed
+
+
+def _start(task: Task, home: Path) -> subprocess.Popen[bytes]:
+    """A session of its own keeps a terminal's Ctrl-C from it: it is paused instead."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(task.command(home), env=environment, start_new_session=True)
+
+
+def _pause(running: dict[Task, subprocess.Popen[bytes]]) -> set[Unit]:
+    """Ask all to pause, and wait for their checkpoints; those that had come to their end are not among the result."""
+    for process in running.values():
+        process.send_signal(signal.SIGTERM)
+    return {task.unit for task, process in running.items() if process.wait() != 0}
+
+
+def make_splits(cells: Sequence[Cell], layout: Layout) -> set[str]:
+    """Have DVC make the splits of ``cells`` that are not here; the names of those that could not be made."""
+    failed = set()
+    for dataset in dict.fromkeys(cell.dataset for cell in cells):
+        if not (layout.data(dataset) / "dataset.json").is_file() and not _repro(layout, [split_stage(dataset, layout)]):
+            failed.add(dataset)
+    return failed
+
+
+def split_stage(dataset: str, layout: Layout) -> str:
+    """The stage that makes a split."""
+    params = load_params(layout.params)
+    kind = "subset" if dataset in params.subsets else "split-folder" if dataset in params.folders else "split"
+    return f"{kind}@{dataset}"
+
+
+def _repro(layout: Layout, targets: Sequence[str], *options: str) -> bool:
+    """Run stages of a home by DVC, and show what it says; whether that went well."""
+    words = [
+        sys.executable,
+        "-m",
+        "dvc",
+        "repro",
+        *options,
+        *(f"{layout.home / 'dvc.yaml'}:{name}" for name in targets),
+    ]
+    return subprocess.run(words, check=False).returncode == 0
+
+
+def evaluate(keys: Iterable[str], complete: Collection[Unit], layout: Layout) -> list[str]:
+    """Have DVC evaluate those of ``keys`` whose seeds are all trained, further ones of a named run included.
+
+    Further seeds are asked for in params.yaml first. Returns what is said of seeds that only people can ask for.
+    """
+    said, ready = [], []
+    for key in keys:
+        params = load_params(layout.params)
+        cell = params.cell(key)
+        seeds = list(cell.recipe.seeds)
+        further = sorted(seed for name, seed in complete if name == key and seed not in seeds)
+        if {(key, seed) for seed in seeds} - set(complete):
+            continue
+        if further and key in params.runs:
+            ask_for_seeds(layout, key, [*seeds, *further])
+        elif further:
+            said.append(f"{key}: seeds {further} are trained and kept; {layout.params} does not ask for them")
+        ready.append(cell.stage("evaluate"))
+    if ready:
+        _repro(layout, list(dict.fromkeys(ready)))
+    return said
+
+
+def ask_for_seeds(layout: Layout, key: str, seeds: Sequence[int]) -> None:
+    """Have the run ``key`` of params.yaml ask for ``seeds``; everything else there, comments included, stays."""
+    yaml = YAML()
+    yaml.width, yaml.preserve_quotes = 200, True
+    params = yaml.load(layout.params)
+    run = params["runs"][key]
+    if not run.get("changes"):
+        run["changes"] = {}
+    run["changes"]["seeds"] = list(seeds)
+    with atomic_path(layout.params) as temporary:
+        yaml.dump(params, temporary)
+        load_params(temporary)
+    print(f"{layout.params}: runs.{key}.changes.seeds is {list(seeds)} now", flush=True)
+
+
+def render(layout: Layout) -> bool:
+    """Have DVC compare and show what there is now; whether that went well."""
+    return _repro(layout, ["check", "compare", "report"], "-s")
