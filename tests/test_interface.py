@@ -25,6 +25,7 @@ from stages.params import load_cells, load_params
 from stages.results import cell_result, records
 from stages.results.read import read_cell, read_results
 from stages.results.started import STARTED_COLUMNS
+from stages.results.timed import PACE_COLUMNS
 from stages.train.outputs import TIMING_COLUMNS
 from tests.fake_results import write_cells, write_split
 from tests.interface import INDEX, SCHEMAS, about, schema, wrong
@@ -42,7 +43,7 @@ COLUMNS = {
     "tables/statements": columns.STATEMENT_COLUMNS, "tables/sweep": columns.SWEEP_COLUMNS,
     "tables/team_sources": columns.TEAM_SOURCE_COLUMNS, "tables/team_runs": columns.TEAM_RUN_COLUMNS,
     "tables/teams": columns.TEAM_COLUMNS, "tables/verdicts": columns.VERDICT_COLUMNS,
-    "scores": SCORE_COLUMNS, "started": STARTED_COLUMNS,
+    "scores": SCORE_COLUMNS, "started": STARTED_COLUMNS, "pace": PACE_COLUMNS,
     "results/curves": cell_result.CURVE_COLUMNS, "results/class_curves": cell_result.CLASS_CURVE_COLUMNS,
     "results/timing": TIMING_COLUMNS, "results/calibration": cell_result.RELIABILITY_COLUMNS,
     "results/iterations": cell_result.ITERATION_COLUMNS, "results/composition": cell_result.COMPOSITION_COLUMNS,
