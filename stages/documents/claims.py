@@ -52,9 +52,9 @@ class Claim(Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> Claim:
-        scale = {"m": 1e6, "%": 0.01}.get(self.published[-1:], 1.0)
+        scale = {"k": 1e3, "m": 1e6, "%": 0.01}.get(self.published[-1:], 1.0)
         try:
-            printed = float(self.published.rstrip("m%").replace(",", "")) * scale
+            printed = float(self.published.rstrip("km%").replace(",", "")) * scale
         except ValueError:
             raise ValueError(f"published '{self.published}' is not a number such as 0.81, 0.136m or 98.16%") from None
         if abs(printed - self.value) > 1e-9 * max(1.0, printed):
