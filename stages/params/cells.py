@@ -7,7 +7,10 @@ it runs again when one of them changes, and not for a remark, for other arithmet
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
+from typing import Any, Self
 
 from pydantic import ValidationError, model_validator
 
@@ -63,13 +66,22 @@ class Cells(Frozen):
             check_known(f"author_weights.{key}.data", published.data, self.splits, "data and subsets")
         return self
 
-    @property
+    @cached_property
     def named(self) -> dict[str, Run]:
         """Every run that has a name, those of studies included."""
-        return {
-            **self.runs,
-            **{key: run for name, study in self.studies.items() for key, run in study.runs(name).items()},
-        }
+        return self.runs | {key: run for name, study in self.studies.items() for key, run in study.runs(name).items()}
+
+    @cached_property
+    def _study_of(self) -> dict[str, str]:
+        """The study that a cell belongs to, by the cell's name."""
+        return {key: name for name, study in self.studies.items() for key in study.runs(name)}
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy; its runs and studies may be others, so that it has to find them for itself."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in ("named", "_study_of"):
+            copied.__dict__.pop(name, None)
+        return copied
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -93,19 +105,13 @@ class Cells(Frozen):
         check_known("explanations", key, self.named, "runs and studies")
         for name, said, right in (
             ("data", explained.data, self.named[key].data),
-            ("trained_in", explained.trained_in, self._group(key)),
+            ("trained_in", explained.trained_in, self._study_of.get(key, key)),
         ):
             if said != right:
                 raise ValueError(f"explanations.{key}.{name}: of {key} it is {right}, not {said}")
 
     def _recipe(self, run: Run) -> Recipe:
         return Recipe.model_validate({**self.recipes[run.recipe].model_dump(), **run.changes})
-
-    def _study(self, key: str) -> str | None:
-        return next((name for name, study in self.studies.items() if key in study.runs(name)), None)
-
-    def _group(self, key: str) -> str:
-        return self._study(key) or key
 
     def split(self, name: str) -> Split:
         """The split of this name, with its source; a :class:`StageError` names an unknown one."""
@@ -119,13 +125,12 @@ class Cells(Frozen):
 
         A :class:`StageError` names an unknown one.
         """
-        named = self.named
-        if key not in named:
+        if key not in self.named:
             return self._grid_cell(key)
-        run = named[key]
+        run = self.named[key]
         return Cell(
             key=key,
-            study=self._study(key),
+            study=self._study_of.get(key),
             paper=run.paper,
             dataset=run.data,
             architecture=run.model.name,

@@ -69,12 +69,13 @@ def read_results(layout: Layout, params: Cells) -> Results:
             unevaluated.append(key)
         else:
             cells.append(_read_cell(layout, run, cell))
-    datasets, architectures, runs = list(params.data), list(params.recurnets.models), list(params.named)
+    datasets, architectures = list(params.data), list(params.recurnets.models)
+    place = {key: number for number, key in enumerate(params.named)}
 
     def order(result: CellResult) -> tuple[int, int, int, int]:
         cell = result.cell
-        if cell.key in runs:
-            return len(datasets), 0, 0, runs.index(cell.key)
+        if cell.key in place:
+            return len(datasets), 0, 0, place[cell.key]
         return datasets.index(cell.dataset), architectures.index(cell.architecture), int(cell.options["depth"]), 0
 
     return Results(
