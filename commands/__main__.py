@@ -14,8 +14,8 @@ from stages.core.errors import StageError, run_stage
 
 # In the order in which one comes to need them; a name is that of the module, with dashes.
 COMMANDS = (
-    "reproduce", "summary", "pull", "audit", "rerun", "compare-results", "pull-request", "new-paper", "team", "spotcheck",
-    "plan", "begin", "adopt", "add-imagenet", "export", "merge-lock",
+    "reproduce", "summary", "pull", "audit", "rerun", "compare-results", "pull-request", "new-paper", "team",
+    "spotcheck", "plan", "begin", "adopt", "add-imagenet", "export", "merge-lock",
 )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import yaml
 
 from stages.core.layout import Layout
 from stages.params import load_params
-from stages.train.local import run
+from stages.train.side_by_side import run
 from tests.small import REPOSITORY, write_split
 
 KEY = "digits-recurnet1-4"

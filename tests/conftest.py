@@ -22,8 +22,8 @@ if TYPE_CHECKING:  # most tests need no browser
 
 FIRST = ("pipeline", "browser", "slow")  # by their marks: what is begun last should not take long
 
-# Test files run side by side; threads of several processes on few cores would only wait for each other.
-os.environ["OMP_NUM_THREADS"] = "1"
+# Test files run side by side; threads and processes of several tests on few cores would only wait for each other.
+os.environ["OMP_NUM_THREADS"] = os.environ["RECURNETS_CORES"] = "1"
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & has it ignored by all below
 
 

@@ -17,7 +17,6 @@ from stages.core.errors import StageError
 from stages.core.layout import Layout
 from stages.params import load_params
 from stages.train import cluster_driver
-from stages.train.cluster_node import SEEDS
 from stages.train.plan import ANEW, plan
 from stages.train.seeds import kept_seeds
 from tests.cluster import KEY, make_home, outputs, train_here, train_on
@@ -36,7 +35,7 @@ def test_without_ray_or_its_cluster_one_sentence_says_so(monkeypatch: pytest.Mon
 
 
 class Cluster:
-    """Stands in for Ray: each of its nodes yields what is given, then dies, if that was not all."""
+    """Stands in for Ray: each task gets a node, which yields what is given, then dies, if that was not all."""
 
     class exceptions:  # noqa: N801
         class RayError(Exception): ...
@@ -47,13 +46,16 @@ class Cluster:
 
     def __init__(self, *nodes: Sequence[tuple[Any, ...]]) -> None:
         self.left = list(nodes)
+        self.asked: list[tuple[str, Sequence[int]]] = []  # of every task
         self.sent: list[Mapping[str, bytes]] = []  # of earlier attempts, to each of them
+        self.put_there: list[Mapping[str, bytes]] = []
 
     def remote(self, _: Any) -> Any:
         return SimpleNamespace(options=lambda **_: SimpleNamespace(remote=self.begin))
 
-    def begin(self, files: Mapping[str, bytes], saved: Mapping[str, bytes], key: str, gpu: bool) -> Any:
+    def begin(self, _f: Any, _v: str, saved: Mapping[str, bytes], key: str, seeds: Sequence[int], _g: bool) -> Any:
         self.sent.append(saved)
+        self.asked.append((key, seeds))
         return self.node(self.left.pop(0))
 
     def node(self, items: Sequence[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
@@ -62,12 +64,14 @@ class Cluster:
             raise self.exceptions.RayError
 
     def wait(self, tasks: Any, timeout: float) -> Any:
-        return tasks, []
+        return tasks[:1], tasks[1:]
 
-    def put(self, value: Any) -> Any:
+    def put(self, value: Mapping[str, bytes]) -> Any:
+        self.put_there.append(value)
         return value
 
-    get = put
+    def get(self, value: Any) -> Any:
+        return value
 
     def cluster_resources(self) -> dict[str, float]:
         return {"CPU": 2.0}
@@ -80,10 +84,12 @@ def train(cluster: Cluster, layout: Layout, monkeypatch: pytest.MonkeyPatch) -> 
     cluster_driver.train_on_ray(params.cells(KEY), params.compute, layout)
 
 
-def by_name(layout: Layout) -> dict[str, bytes]:
-    """All results of a home, as a node sends them."""
-    files = (path for path in layout.results.rglob("*") if path.is_file())
-    return {path.relative_to(layout.home).as_posix(): path.read_bytes() for path in files}
+def seed_sent(layout: Layout, seed: int) -> tuple[Any, ...]:
+    """A seed that was trained here, as a node sends it."""
+    params = load_params(layout.params)
+    folder = kept_seeds(layout.home).path(plan(params.cell(KEY), params.compute, layout).fingerprints[seed])
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    return "seed", f"{folder.parent.name}/{folder.name}", files
 
 
 def test_after_three_nodes_in_a_row_without_a_new_checkpoint_it_gives_up(
@@ -96,38 +102,39 @@ def test_after_three_nodes_in_a_row_without_a_new_checkpoint_it_gives_up(
         train(cluster, layout, monkeypatch)
     assert len(cluster.left) == 1
     onwards, barren = "another node goes on from the last checkpoint", "of 3 lost without a new checkpoint"
+    name = f"{KEY} seed 0"
     assert capsys.readouterr().out.splitlines() == [
-        f"{KEY}: no node yet: lost (RayError); another node starts anew (1 {barren})",
-        f"{KEY}: trains on a",
-        f"{KEY}: a: lost (RayError); {onwards}",
-        f"{KEY}: no node yet: lost (RayError); {onwards} (1 {barren})",
-        f"{KEY}: trains on c",
-        f"{KEY}: c: lost (RayError); {onwards} (2 {barren})",
-        f"{KEY}: no node yet: lost (RayError); no other node is tried",
+        f"{name}: no node yet: lost (RayError); another node starts anew (1 {barren})",
+        f"{name}: trains on a",
+        f"{name}: a: lost (RayError); {onwards}",
+        f"{name}: no node yet: lost (RayError); {onwards} (1 {barren})",
+        f"{name}: trains on c",
+        f"{name}: c: lost (RayError); {onwards} (2 {barren})",
+        f"{name}: no node yet: lost (RayError); no other node is tried",
     ]
     assert (layout.checkpoints / KEY / "0" / "seed-0.pt").read_bytes() == b"state"
+    assert cluster.sent[-1] == {f"home/.checkpoints/{KEY}/0/seed-0.pt": b"state"}
 
 
-def test_a_seed_that_was_finished_before_its_node_died_is_kept_and_sent_to_the_next(
+def test_every_seed_is_a_task_of_its_own_and_what_fails_does_not_stop_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    there, here = (make_home(tmp_path / name, epochs=1, seeds=[0, 1]) for name in ("there", "here"))
-    expected, params = train_here(there), load_params(here.params)
-    made = by_name(there)
-    fingerprint = plan(params.cell(KEY), params.compute, here).fingerprints[0]
-    folder = kept_seeds(there.home).path(fingerprint)
-    name, files = f"{folder.parent.name}/{folder.name}", {path.name: path.read_bytes() for path in folder.iterdir()}
-    cluster = Cluster([("node", "a"), ("seed", name, files)], [("node", "b"), ("ended", 0, made)])
-    capsys.readouterr()
-    train(cluster, here, monkeypatch)
-    assert cluster.sent == [{}, {f"{SEEDS}/{name}/{file}": content for file, content in files.items()}]
-    assert kept_seeds(here.home).find(fingerprint) is not None
+    there, here = (make_home(tmp_path / name, epochs=1, seeds=[0, 1, 2]) for name in ("there", "here"))
+    expected = train_here(there)
+    first, second, third = (seed_sent(there, seed) for seed in (0, 1, 2))
+    broken = [("node", "b"), ("line", "error: no luck."), ("ended", 1)]
+    cluster = Cluster([("node", "a"), first, ("ended", 0)], broken, [("node", "c"), third, ("ended", 0)])
+    with pytest.raises(StageError, match=r"1 of 3 .* failed: .* seed 1 \(training on b failed: no luck\.\)\. What is"):
+        train(cluster, here, monkeypatch)
+    assert cluster.asked == [(KEY, (0,)), (KEY, (1,)), (KEY, (2,))]
+    assert len(cluster.put_there) == 2, "code with parameters, and the split"
+    assert f"{KEY} seed 1: FAILED: training on b failed: no luck." in capsys.readouterr().out
+    assert not here.results.exists()
+
+    again = Cluster([("node", "d"), second, ("ended", 0)])
+    train(again, here, monkeypatch)
+    assert again.asked == [(KEY, (1,))]
     assert outputs(here) == expected
-    assert capsys.readouterr().out.splitlines() == [
-        f"{KEY}: trains on a",
-        f"{KEY}: a: lost (RayError); another node goes on from the last checkpoint",
-        f"{KEY}: trains on b",
-    ]
 
 
 def test_weights_that_are_not_those_that_the_node_wrote_are_not_put_in_place(
@@ -135,11 +142,11 @@ def test_weights_that_are_not_those_that_the_node_wrote_are_not_put_in_place(
 ) -> None:
     there, here = (make_home(tmp_path / name, epochs=1) for name in ("there", "here"))
     train_here(there)
-    made = by_name(there)
-    name = f"results/training/{KEY}/seed-0.safetensors"
-    made[name] = made[name][:-1] + bytes([made[name][-1] ^ 1])
-    with pytest.raises(StageError, match=r"seed-0\.safetensors was damaged on its way from the node; run the same"):
-        train(Cluster([("node", "a"), ("ended", 0, made)]), here, monkeypatch)
+    kind, name, files = seed_sent(there, 0)
+    weights = files["seed-0.safetensors"]
+    files["seed-0.safetensors"] = weights[:-1] + bytes([weights[-1] ^ 1])
+    with pytest.raises(StageError, match=r"seed-0\.safetensors is damaged"):
+        train(Cluster([("node", "a"), (kind, name, files), ("ended", 0)]), here, monkeypatch)
     assert not here.results.exists()
 
 
@@ -153,15 +160,13 @@ def test_where_all_seeds_are_known_no_node_is_asked(tmp_path: Path, monkeypatch:
     assert outputs(layout) == expected
 
 
-def test_seeds_that_are_to_be_trained_anew_are_not_sent_to_the_node_that_shall_train_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_seeds_that_are_to_be_trained_anew_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     layout = make_home(tmp_path, epochs=1)
     train_here(layout)
-    cluster = Cluster([("node", "a"), ("ended", 0, by_name(layout))])
+    cluster = Cluster([("node", "a"), seed_sent(layout, 0), ("ended", 0)])
     monkeypatch.setenv(ANEW, "1")
     train(cluster, layout, monkeypatch)
-    assert cluster.sent == [{}]
+    assert cluster.asked == [(KEY, (0,))]
 
 
 def test_damaged_data_are_one_sentence_before_a_node_is_asked(tmp_path: Path) -> None:

@@ -190,7 +190,7 @@ def test_what_is_committed_is_whole(home: str, monkeypatch: pytest.MonkeyPatch) 
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Layout:
     layout = Layout(tmp_path_factory.mktemp("trained"))
     write_split(layout)
-    train.run([small_cell(epochs=1)], COMPUTE, layout)
+    train.train_cell(small_cell(epochs=1), COMPUTE, layout)
     return layout
 
 

@@ -149,15 +149,18 @@ def test_a_stage_that_is_refused_counts_as_failed_and_the_others_run(
     assert executed() == ["b"]
 
 
-@pytest.mark.parametrize(("setting", "share"), [({}, "2"), ({"OMP_NUM_THREADS": "3"}, "3")])
+@pytest.mark.parametrize(
+    ("setting", "share"), [({}, "2 8"), ({"OMP_NUM_THREADS": "3"}, "3 8"), ({"RECURNETS_CORES": "5"}, "2 5")]
+)
 def test_a_process_gets_its_share_of_the_cores_unless_told_otherwise(
     home: Path, monkeypatch: pytest.MonkeyPatch, setting: dict[str, str], share: str
 ) -> None:
+    monkeypatch.delenv("RECURNETS_CORES")
     for name, value in {"LOKY_MAX_CPU_COUNT": "8", **setting}.items():  # joblib then takes the machine for a larger one
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("os.cpu_count", lambda: 8)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: range(8))
-    pipeline({"a": "echo $OMP_NUM_THREADS > cells/a"})
+    pipeline({"a": "echo $OMP_NUM_THREADS $RECURNETS_CORES > cells/a"})
     reproduce(Path(), 4)
     assert Path("cells/a").read_text().strip() == share
 
@@ -168,7 +171,7 @@ def test_as_many_stages_run_as_there_are_cores_unless_told_otherwise(
 ) -> None:
     called: list[tuple[object, ...]] = []
     monkeypatch.setattr("commands.reproduce.__main__.reproduce", lambda *given: called.append(given))
-    monkeypatch.setattr("commands.reproduce.__main__.cores", lambda: 8)
+    monkeypatch.setattr("commands.reproduce.__main__.machine_cores", lambda: 8)
     monkeypatch.setattr("signal.signal", lambda *_: None)
     monkeypatch.setattr("sys.argv", ["reproduce", "full", *asked, "check"])
     main()

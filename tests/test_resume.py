@@ -15,7 +15,7 @@ import yaml
 
 from stages.core.layout import Layout
 from stages.params import load_params
-from stages.train.local import run
+from stages.train.side_by_side import run
 from tests.small import REPOSITORY, write_split
 
 KEY = "digits-recurnet1-5"
@@ -27,7 +27,7 @@ from contextlib import contextmanager
 from stages.core import progress
 from stages.core.errors import run_stage
 from stages.train import checkpoint
-from stages.train import local as train
+from stages.train import outstanding as train
 from stages.train.__main__ import main
 
 where, count = sys.argv.pop(1), int(sys.argv.pop(1))

@@ -13,9 +13,9 @@ from stages.core.errors import StageError
 from stages.core.layout import Layout
 from stages.splits.format import read_split
 from stages.train.__main__ import asked, train_only
-from stages.train.local import run
 from stages.train.plan import ANEW, plan
 from stages.train.seeds import fingerprint, kept_seeds
+from stages.train.side_by_side import run
 from tests.dvc_here import dvc
 from tests.small import small_cell, write_split
 
@@ -111,19 +111,19 @@ def test_everything_that_decides_a_seeds_numbers_is_in_its_fingerprint(layout: L
     write_split(other_split, images=40)
     longer = small_cell(seeds=(0,), epochs=4)
     prints = [
-        fingerprint(ONE, 0, split, "code", COMPUTE),
-        fingerprint(ONE, 1, split, "code", COMPUTE),
-        fingerprint(ONE, 0, split, "other code", COMPUTE),
-        fingerprint(ONE, 0, split, "code", Compute(device="cpu", threads=2)),
-        fingerprint(ONE, 0, read_split(other_split.data("digits")), "code", COMPUTE),
-        fingerprint(longer, 0, split, "code", COMPUTE),
-        fingerprint(small_cell(depth=6, seeds=(0,)), 0, split, "code", COMPUTE),
-        fingerprint(small_cell("recurnet2", seeds=(0,)), 0, split, "code", COMPUTE),
-        fingerprint(ONE.model_copy(update={"transform": ONE.transform.model_copy(update={"flip": False})}), 0, split,
-                    "code", COMPUTE),
+        fingerprint(ONE, 0, split.seen_by(0), "code", COMPUTE),
+        fingerprint(ONE, 1, split.seen_by(1), "code", COMPUTE),
+        fingerprint(ONE, 0, split.seen_by(0), "other code", COMPUTE),
+        fingerprint(ONE, 0, split.seen_by(0), "code", Compute(device="cpu", threads=2)),
+        fingerprint(ONE, 0, read_split(other_split.data("digits")).seen_by(0), "code", COMPUTE),
+        fingerprint(longer, 0, split.seen_by(0), "code", COMPUTE),
+        fingerprint(small_cell(depth=6, seeds=(0,)), 0, split.seen_by(0), "code", COMPUTE),
+        fingerprint(small_cell("recurnet2", seeds=(0,)), 0, split.seen_by(0), "code", COMPUTE),
+        fingerprint(ONE.model_copy(update={"transform": ONE.transform.model_copy(update={"flip": False})}), 0,
+                    split.seen_by(0), "code", COMPUTE),
     ]  # fmt: skip
     assert len(set(prints)) == len(prints)
-    assert fingerprint(TWO, 0, split, "code", COMPUTE) == prints[0]
+    assert fingerprint(TWO, 0, split.seen_by(0), "code", COMPUTE) == prints[0]
 
 
 def test_a_damaged_one_is_named_and_trained_again(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,10 +32,10 @@ from commands.plan.progress import trained_epochs
 from commands.plan.questions import questions
 from commands.plan.timing import this_machine, time_steps, unknown
 from commands.plan.work import evaluate, make_splits, render, tasks_of, work_off
-from commands.reproduce.processes import cores
 from stages.cell import Compute
 from stages.compare.pace import Pace
 from stages.compare.tables import documents_of
+from stages.core.cores import cores
 from stages.core.errors import StageError, run_stage
 from stages.core.layout import Layout
 from stages.core.torch_compiler import leave_out_compiler

@@ -6,8 +6,9 @@ does what `dvc repro` does, N commands at a time, one per core unless you say ot
 the cache has is taken from there, the rest runs in the order of its dependencies and is recorded in dvc.lock. A TARGET
 is a stage of HOME/dvc.yaml, wildcards allowed, and brings what it depends on. A stage that fails does not stop those
 that do not need it; it is reported at the end, and the exit status is 1. A process gets the cores divided by N as
-OMP_NUM_THREADS, unless you have set that; it is what `compute.threads: 0` uses. At the end `dvc repro` is asked, and
-must find nothing to do.
+OMP_NUM_THREADS, unless you have set that; it is what `compute.threads: 0` uses. Cells of a study, and several
+seeds, are trained side by side on the cores that the stages beside it leave, as RECURNETS_CORES, unless you have set
+that. At the end `dvc repro` is asked, and must find nothing to do.
 
 With --slurm, what has to be trained is trained by jobs of Slurm, whose wishes are in the section `slurm` of
 HOME/params.yaml; all else runs here. Ctrl-C leaves them in the queue, and the same command waits for them again.
@@ -20,7 +21,7 @@ import signal
 from pathlib import Path
 
 from commands.reproduce.driver import reproduce
-from commands.reproduce.processes import cores
+from stages.core.cores import machine_cores
 from stages.core.errors import run_stage
 
 
@@ -43,7 +44,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):  # end as tidily; nohup's wish is respected
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
-    jobs, refused = arguments.jobs or cores(), {}
+    jobs, refused = arguments.jobs or machine_cores(), {}
     if arguments.slurm:
         from commands.reproduce.slurm import train_on_slurm  # which takes seconds to import
 

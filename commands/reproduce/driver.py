@@ -15,7 +15,8 @@ from commands.dvc_inside.repository import planned, reproduced
 from commands.dvc_inside.stage import Stage
 from commands.reproduce.board import Board
 from commands.reproduce.lock import LockFile, undisturbed
-from commands.reproduce.processes import Ended, Line, Processes, thread_share
+from commands.reproduce.processes import Ended, Line, Processes, core_share, thread_share
+from stages.core.cores import CORES
 from stages.core.errors import StageError
 from stages.core.progress import duration
 
@@ -93,7 +94,9 @@ class Reproduction:
             return "taken from the cache"
         name = stage.addressing
         self.inputs[name] = stage.hashes()
-        command, folder, environment = stage.command({"OMP_NUM_THREADS": thread_share(self.jobs)})
+        alongside = min(self.jobs, len(self.processes) + 1 + len(self.ready))
+        shares = {"OMP_NUM_THREADS": thread_share(self.jobs), CORES: core_share(alongside)}
+        command, folder, environment = stage.command(shares)
         lock = ExitStack()
         lock.enter_context(stage.locked())
         self.locks[name] = lock

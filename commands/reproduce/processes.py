@@ -13,6 +13,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 
 from commands.reproduce.forked import Forked, fork, stage_of
+from stages.core.cores import CORES, machine_cores
 
 GRACE_SECONDS = 10.0
 
@@ -111,13 +112,11 @@ def _shell(command: str, folder: str, environment: Mapping[str, str]) -> subproc
     )
 
 
-def cores() -> int:
-    """What a container or a batch system leaves us of the machine."""
-    from joblib import cpu_count
-
-    return int(cpu_count())
-
-
 def thread_share(jobs: int) -> str:
     """The threads of each of ``jobs`` processes: OMP_NUM_THREADS if it is set, else its share of the cores."""
-    return os.environ.get("OMP_NUM_THREADS") or str(max(1, cores() // jobs))
+    return os.environ.get("OMP_NUM_THREADS") or str(max(1, machine_cores() // jobs))
+
+
+def core_share(alongside: int) -> str:
+    """How many cores a stage may train on that runs beside so many, itself included: RECURNETS_CORES if it is set."""
+    return os.environ.get(CORES) or str(max(1, machine_cores() // alongside))

@@ -73,7 +73,11 @@ class Progress:
         line = f"{self.title}: {text}"
         if done := self.count - self.first:
             line += f", {duration((self.spoken - self.start) / done * (self.total - self.count))} left"
+        self.line(line)
+
+    def line(self, text: str) -> None:
+        """A line as it is, above the bar."""
         if self.terminal:
-            self.bar.console.print(line, highlight=False)
+            self.bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
         else:
-            print(line, flush=True)
+            print(text, flush=True)

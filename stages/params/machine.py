@@ -22,7 +22,7 @@ class Energy(Frozen):
 
 
 class Ray(Frozen):
-    """What training one cell, or one study, asks of a Ray cluster; no stage depends on it.
+    """What a task of training asks of a Ray cluster; no stage depends on it.
 
     ``cpus``: cores of a node. ``gpus``: a share of a GPU, or 1, where the cluster has any.
     """

@@ -59,7 +59,7 @@ class Variation(Frozen):
 
 
 class Study(Run):
-    """Runs that differ in their model or a few settings, trained one after another by one process.
+    """Runs that differ in their model or a few settings, trained by one stage.
 
     ``cells``: each by its name. ``grid``: options of the model and the values that they take; every combination is a
     cell, called after the study and its values: sensitivity-3-64.

@@ -15,6 +15,10 @@ trains it again. An interrupted training continues from its last checkpoint, hal
 are in HOME/started.csv. SIGTERM or SIGUSR2 pauses it, at a checkpoint of the very step. It goes on from a checkpoint of
 other hardware only with RECURNETS_RESUME=any in the environment, and run.json then names its machines.
 
+Seeds of a cell and cells of a study are trained side by side, on all cores of this machine or as many as
+RECURNETS_CORES says, each with `compute.threads` threads; on a GPU one after another. One that fails does not stop the
+others.
+
 With --seeds, KEY is one cell, of a study perhaps: only these of its seeds are trained, and nothing is written; they are
 kept beside DVC's cache, where the stage finds them. So seeds and cells can be trained side by side, anywhere.
 """
@@ -33,9 +37,10 @@ from stages.core.unchanged import unchanged
 from stages.params import load_params
 from stages.params.command import add_home_and_key
 from stages.train.code_digest import code_files
-from stages.train.local import run, train_seeds
+from stages.train.local import train_seeds
 from stages.train.pause import pause_when_asked
 from stages.train.plan import plan
+from stages.train.side_by_side import run
 
 
 def asked(layout: Layout, key: str, seeds: Sequence[int] | None) -> tuple[list[Cell], Compute]:
@@ -72,7 +77,8 @@ def main() -> None:
         from stages.train.cluster_driver import train_on_ray as stage
     else:
         stage = run
-    inputs = {path for cell in cells for path in (layout.data(cell.dataset), *code_files(cell.architecture))}
+    inputs = {layout.data(dataset) for dataset in {cell.dataset for cell in cells}}
+    inputs |= {path for architecture in {cell.architecture for cell in cells} for path in code_files(architecture)}
     with unchanged(sorted(inputs), lambda: asked(layout, key, seeds)):
         stage(cells, compute, layout)
 

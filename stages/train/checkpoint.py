@@ -39,12 +39,17 @@ def _read(path: Path) -> dict[str, Any]:
     return state
 
 
+def seeds_name(seeds: Sequence[int]) -> str:
+    """What the checkpoint of seeds that are trained together is called."""
+    return f"seed-{'-'.join(map(str, seeds))}.pt"
+
+
 class Checkpoint:
     """That of the ``seeds`` of a cell that are trained together: ``folder``/<fingerprint>/seed-<n>[-<m>].pt."""
 
     def __init__(self, folder: Path, fingerprint: str, seeds: Sequence[int]) -> None:
         self.folder = folder
-        self.path = folder / fingerprint[:16] / f"seed-{'-'.join(map(str, seeds))}.pt"
+        self.path = folder / fingerprint[:16] / seeds_name(seeds)
 
     def _others(self) -> Iterator[Path]:
         """Those of the same seeds with other fingerprints."""

@@ -1,20 +1,20 @@
-"""Training on a Ray cluster: what a cell needs goes to a node, what training leaves comes back to where DVC expects it.
+"""Training on a Ray cluster: one Ray task for every task, whose seeds come back to where they are kept.
 
     RAY_ADDRESS=auto dvc repro        (or make reproduce JOBS=16, or python -m stages.train HOME KEY)
 
-on a machine of the cluster. Nodes share no files with it. A node's checkpoints come back as they are made, to the same
-place as those of a local run; when the node dies, another one goes on from the last of them. Ctrl-C ends the training
-there, too, and the next run goes on from the last checkpoint that came back.
+on a machine of the cluster. Nodes share no files with it; code, parameters and each split are put into the cluster
+once. A node's checkpoints come back as they are made, to the same place as those of a local run; when the node dies,
+another one goes on from the last of them. Ctrl-C ends the trainings there, too, and the next run goes on from the last
+checkpoints that came back.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import os
-import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -25,49 +25,26 @@ from stages.core.files import atomic_folder, atomic_path
 from stages.core.layout import Layout
 from stages.params import load_params
 from stages.train import cluster_node
-from stages.train.outputs import write_outputs
-from stages.train.plan import Plan, plan, trained_before
-from stages.train.seeds import KeptSeeds, kept_seeds
+from stages.train.checkpoint import Checkpoint, seeds_name
+from stages.train.outstanding import Outstanding
+from stages.train.tasks import Task
 
 ATTEMPTS = 3  # in a row without a new checkpoint
 PATIENCE_SECONDS = 10.0
-GRACE_SECONDS = 5.0  # for a task that is cancelled
+GRACE_SECONDS = 5.0  # for tasks that are cancelled
+NO_FINGERPRINT = "of any kind of node"
 
 
 def train_on_ray(cells: Sequence[Cell], compute: Compute, layout: Layout) -> None:
     """Train ``cells`` (a cell, or those of one study) on the cluster at RAY_ADDRESS, and put their outputs in place.
 
-    A :class:`StageError` says why there is no cluster, that the training failed, or that nodes keep dying.
+    A task that fails does not stop the others. A :class:`StageError` says why there is no cluster, or in the end which
+    tasks failed, or lost node after node.
     """
-    plans, kept = [plan(cell, compute, layout) for cell in cells], kept_seeds(layout.home)
-    before = [trained_before(each, kept, layout) for each in plans]
-    if all(len(seeds) == len(each.fingerprints) for each, seeds in zip(plans, before, strict=True)):
-        for each, seeds in zip(plans, before, strict=True):
-            write_outputs(layout, each, seeds)
-        return None
-    finished = {each.fingerprints[seed] for each, seeds in zip(plans, before, strict=True) for seed in seeds}
-    ray = connect()
-    share = load_params(layout.params).ray
-    gpus = share.gpus if compute.device == "cuda" or _offers_gpus(ray, compute) else 0.0
-    key = cells[0].group
-    ray.cloudpickle.register_pickle_by_value(cluster_node)
-    task = ray.remote(cluster_node.train).options(
-        num_cpus=share.cpus, num_gpus=gpus, max_retries=0, num_returns="streaming"
-    )
-    files = ray.put(bundle(cells, layout))
-    in_vain = 0
-    while in_vain < ATTEMPTS:
-        attempt = Attempt(key, layout, kept)
-        lost = attempt.run(ray, task.remote(files, saved(plans, layout, kept, finished), key, gpus > 0))
-        if attempt.status == 0:
-            return put_in_place(attempt.outputs, cells, layout)
-        finished |= attempt.finished
-        in_vain = 0 if attempt.news else in_vain + 1
-        then = continuation(saved(plans, layout, kept, finished), in_vain)
-        print(f"{key}: {attempt.node}: {lost}; {then}", flush=True)
-    raise StageError(
-        f"{key}: {ATTEMPTS} nodes in a row were lost before a new checkpoint; see why, then run the same command again."
-    )
+    outstanding = Outstanding(cells, compute, layout)
+    if outstanding.tasks:
+        Dispatch(connect(), outstanding, compute).run()
+    outstanding.check()
 
 
 def connect() -> Any:
@@ -91,22 +68,21 @@ def _offers_gpus(ray: Any, compute: Compute) -> bool:
     return compute.device == "auto" and ray.cluster_resources().get("GPU", 0) > 0
 
 
-def bundle(cells: Sequence[Cell], layout: Layout) -> dict[str, bytes]:
-    """What a node needs: the code, the parameters, and the splits of ``cells``, by their names in its folder."""
+def code_and_parameters(layout: Layout) -> dict[str, bytes]:
+    """What every node needs, by the names in its folder."""
     code = [path for folder in ("stages", "models") for path in (ROOT / folder).rglob("*.py")]
-    files = {path.relative_to(ROOT).as_posix(): path for path in (*code, ROOT / "dvc.yaml")}
-    used = [layout.params, *(path for cell in cells for path in layout.data(cell.dataset).iterdir())]
-    files |= {f"{cluster_node.HOME}/{path.relative_to(layout.home).as_posix()}": path for path in used}
-    return {name: path.read_bytes() for name, path in files.items()}
+    files = {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in (*code, ROOT / "dvc.yaml")}
+    return files | at_home([layout.params], layout)
 
 
-def saved(plans: Sequence[Plan], layout: Layout, kept: KeptSeeds, finished: Collection[str]) -> dict[str, bytes]:
-    """The checkpoints of ``plans`` that are here, and the ``finished`` seeds, by their places in a node's folder."""
-    paths = [path for each in plans for path in (layout.checkpoints / each.cell.key).glob("*/seed-*.pt")]
-    files = {f"{cluster_node.HOME}/{path.relative_to(layout.home).as_posix()}": path for path in paths}
-    seeds = [path for name in finished for path in kept.path(name).glob("*")]
-    files |= {f"{cluster_node.SEEDS}/{path.relative_to(kept.folder).as_posix()}": path for path in seeds}
-    return {name: path.read_bytes() for name, path in files.items()}
+def at_home(paths: Sequence[Path], layout: Layout) -> dict[str, bytes]:
+    """The contents of files of this home, by the names that they have in a node's folder."""
+    return {f"{cluster_node.HOME}/{path.relative_to(layout.home).as_posix()}": path.read_bytes() for path in paths}
+
+
+def saved(task: Task, layout: Layout) -> dict[str, bytes]:
+    """The checkpoints of ``task`` that are here, by the names in a node's folder."""
+    return at_home(list((layout.checkpoints / task.key).glob(f"*/{seeds_name(task.seeds)}")), layout)
 
 
 def continuation(files: Mapping[str, bytes], in_vain: int) -> str:
@@ -117,85 +93,137 @@ def continuation(files: Mapping[str, bytes], in_vain: int) -> str:
     return f"another node {start}" + (f" ({in_vain} of {ATTEMPTS} lost without a new checkpoint)" if in_vain else "")
 
 
-class Attempt:
-    """What has come back from a node so far."""
+class Dispatch:
+    """Sends what is ``outstanding`` to the cluster, twice what it has room for, and takes what comes back."""
 
-    def __init__(self, key: str, layout: Layout, kept: KeptSeeds) -> None:
-        self.key, self.layout, self.kept = key, layout, kept
-        self.node, self.news, self.status = "no node yet", 0, -1
-        self.outputs: Mapping[str, bytes] = {}
-        self.finished: set[str] = set()
+    def __init__(self, ray: Any, outstanding: Outstanding, compute: Compute) -> None:
+        self.ray, self.outstanding, self.layout = ray, outstanding, outstanding.layout
+        self.share = load_params(self.layout.params).ray
+        wants_gpus = compute.device == "cuda" or _offers_gpus(ray, compute)
+        self.gpus = self.share.gpus if wants_gpus else 0.0
+        ray.cloudpickle.register_pickle_by_value(cluster_node)
+        self.train = ray.remote(cluster_node.train).options(
+            num_cpus=self.share.cpus, num_gpus=self.gpus, max_retries=0, num_returns="streaming"
+        )
+        self.waiting, self.running = deque(outstanding.tasks), dict[Any, Attempt]()
+        self.in_vain: Counter[Task] = Counter()
+        self.ended = 0
+        self._put: dict[str, tuple[Any, str]] = {}
 
-    def run(self, ray: Any, task: Any) -> str:
-        """Take what ``task`` yields, to its end; says how it was lost, if it was.
-
-        A :class:`StageError` says that the training failed by itself. Whatever ends this ends the task.
-        """
+    def run(self) -> None:
+        """Until every task is done or has failed. Whatever ends this ends the tasks."""
         try:
-            if not ray.wait([task], timeout=PATIENCE_SECONDS)[0]:
-                print(f"{self.key}: no node of the cluster has begun with it yet", flush=True)
-            for reference in task:
-                self.take(*ray.get(reference))
-        except ray.exceptions.RayTaskError as error:
-            raise StageError(f"{self.key}: on {self.node}: {error.cause}.") from None
-        except ray.exceptions.RayError as error:
-            return f"lost ({type(error).__name__})"
+            self._fill()
+            while self.running:
+                ready, _ = self.ray.wait(list(self.running), timeout=PATIENCE_SECONDS)
+                if not ready and all(attempt.silent for attempt in self.running.values()):
+                    print(f"{self.outstanding.group}: no node of the cluster has begun with it yet", flush=True)
+                for returning in ready:
+                    self._take(returning)
         except BaseException:  # Ctrl-C, or a full disk here
-            ray.cancel(task)
-            ray.wait([task.completed()], timeout=GRACE_SECONDS)
+            for returning in self.running:
+                self.ray.cancel(returning)
+            self.ray.wait([each.completed() for each in self.running], num_returns=len(self.running),
+                          timeout=GRACE_SECONDS)  # fmt: skip
             raise
-        if self.status > 0:
-            raise StageError(f"{self.key}: training on {self.node} failed with exit status {self.status}; see above.")
-        return f"its process was killed by signal {-self.status}"
+
+    def _fill(self) -> None:
+        room = 2 * max(1, int(self.ray.cluster_resources().get("CPU", 0) / self.share.cpus))
+        while self.waiting and len(self.running) < room:
+            task = self.waiting.popleft()
+            dataset = self.outstanding.plans[task.key].cell.dataset
+            common, split = self._files(""), self._files(dataset)
+            version = f"{common[1]} {split[1]} {self.gpus > 0}"
+            returning = self.train.remote(
+                [common[0], split[0]], version, saved(task, self.layout), task.key, task.seeds, self.gpus > 0
+            )
+            self.running[returning] = Attempt(task, self.outstanding)
+
+    def _files(self, dataset: str) -> tuple[Any, str]:
+        """A reference to the files of a split in the cluster, or to what all need, and their digest; put there once."""
+        if dataset not in self._put:
+            layout = self.layout
+            split = at_home(sorted(layout.data(dataset).iterdir()), layout) if dataset else code_and_parameters(layout)
+            digest = sha256(b"".join(sha256(part).digest() for name in split for part in (name.encode(), split[name])))
+            self._put[dataset] = self.ray.put(split), digest.hexdigest()
+        return self._put[dataset]
+
+    def _take(self, returning: Any) -> None:
+        """The next that a task yields, or its end."""
+        attempt, errors = self.running[returning], self.ray.exceptions
+        try:
+            attempt.take(*self.ray.get(next(returning)))
+            return
+        except StopIteration:
+            lost = None if attempt.status >= 0 else f"its process was killed by signal {-attempt.status}"
+        except errors.RayTaskError as error:
+            attempt.status, lost, attempt.error = 1, None, f"{error.cause}"
+        except errors.RayError as error:
+            lost = f"lost ({type(error).__name__})"
+        del self.running[returning]
+        if lost is not None:
+            self._lose(attempt, lost)
+        else:
+            self._end(attempt)
+        self._fill()
+
+    def _end(self, attempt: Attempt) -> None:
+        task, self.ended = attempt.task, self.ended + 1
+        if attempt.status:
+            why = attempt.error or f"exit status {attempt.status}, see above"
+            self.outstanding.fail(task, f"training on {attempt.node} failed: {why}")
+            return
+        Checkpoint(self.layout.checkpoints / task.key, NO_FINGERPRINT, task.seeds).remove()
+        try:
+            self.outstanding.done(task)
+        except StageError as error:  # damaged on its way: it is not used, and trained again by the next run
+            self.outstanding.fail(task, str(error))
+            return
+        if (total := len(self.outstanding.tasks)) > 1:
+            print(f"{self.outstanding.group}: {task.name} is trained ({self.ended} of {total})", flush=True)
+
+    def _lose(self, attempt: Attempt, how: str) -> None:
+        task = attempt.task
+        self.in_vain[task] = 0 if attempt.news else self.in_vain[task] + 1
+        then = continuation(saved(task, self.layout), self.in_vain[task])
+        print(f"{task.name}: {attempt.node}: {how}; {then}", flush=True)
+        if self.in_vain[task] < ATTEMPTS:
+            self.waiting.appendleft(task)
+            return
+        self.ended += 1
+        self.outstanding.fail(
+            task,
+            f"{ATTEMPTS} nodes in a row were lost before a new checkpoint; see why, then run the same command again",
+        )
+
+
+class Attempt:
+    """What has come back of a task from a node so far."""
+
+    def __init__(self, task: Task, outstanding: Outstanding) -> None:
+        self.task, self.outstanding = task, outstanding
+        self.node, self.news, self.status, self.error = "no node yet", 0, -1, ""
+        self.silent = True
 
     def take(self, kind: str, *values: Any) -> None:
         """One of the items that :func:`stages.train.cluster_node.train` yields."""
+        self.silent = False
         if kind == "node":
             (self.node,) = values
-            print(f"{self.key}: trains on {self.node}", flush=True)
+            print(f"{self.task.name}: trains on {self.node}", flush=True)
         elif kind == "line":
+            self.error = values[0].removeprefix("error: ") if values[0].startswith("error: ") else self.error
             print(values[0], flush=True)
         elif kind == "checkpoint":
             name, content = values
-            with atomic_path(self.layout.home / name) as temporary:
+            with atomic_path(self.outstanding.layout.home / name) as temporary:
                 temporary.write_bytes(content)
             self.news += 1
         elif kind == "seed":
             name, files = values
-            write_folder(self.kept.folder / name, files)
-            self.finished.add(Path(name).name)
+            with atomic_folder(self.outstanding.kept.folder / name) as folder:
+                for file, content in files.items():
+                    (folder / file).write_bytes(content)
             self.news += 1
         else:
-            self.status, self.outputs = values
-
-
-def put_in_place(outputs: Mapping[str, bytes], cells: Sequence[Cell], layout: Layout) -> None:
-    """Write the outputs of ``cells``; their checkpoints are no longer needed.
-
-    A :class:`StageError` names weights that are not those that the node wrote.
-    """
-    for cell in cells:
-        training = within(layout.training(cell), outputs, layout)
-        for name, expected in json.loads(training["weights.json"])["sha256"].items():
-            if hashlib.sha256(training[name]).hexdigest() != expected:
-                raise StageError(
-                    f"{cell.key}: {name} was damaged on its way from the node; run the same command again."
-                )
-        write_folder(layout.training(cell), training)
-        clock = layout.training_clock(cell)
-        write_folder(clock, within(clock, outputs, layout))
-    for cell in cells:
-        shutil.rmtree(layout.checkpoints / cell.key, ignore_errors=True)
-
-
-def within(folder: Path, outputs: Mapping[str, bytes], layout: Layout) -> dict[str, bytes]:
-    """The outputs that belong into ``folder``, by their names in it."""
-    prefix = f"{folder.relative_to(layout.home).as_posix()}/"
-    return {name.removeprefix(prefix): content for name, content in outputs.items() if name.startswith(prefix)}
-
-
-def write_folder(target: Path, files: Mapping[str, bytes]) -> None:
-    """Write files by their names in a folder, which appears whole or not at all."""
-    with atomic_folder(target) as folder:
-        for name, content in files.items():
-            (folder / name).write_bytes(content)
+            (self.status,) = values

@@ -1,22 +1,23 @@
 """The part of a remote training that runs on the cluster's node.
 
-A node needs the packages of requirements.lock and the same Python; code, parameters and data come with the task. The
-task is :func:`train`, which arrives by value: it imports nothing of the project. In the folder that it makes it starts
-`python -m stages.train.cluster_node HOME KEY`, which does the work.
+A node needs the packages of requirements.lock and the same Python; code, parameters and data come with the first task
+that needs them. The task is :func:`train`, which arrives by value: it imports nothing of the project. It starts
+`python -m stages.train.cluster_node HOME` in a folder that it makes, which trains one task after another, so that only
+the first waits for torch to be read.
 """
 
 from __future__ import annotations
 
-import _thread
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -26,52 +27,126 @@ from typing import Any
 POLL_SECONDS = 1.0  # how often checkpoints are looked for
 GRACE_SECONDS = 10.0  # until a training that does not heed its interruption is ended
 HOME = "home"
-SEEDS = ".dvc/cache/seeds"  # where stages.train.seeds keeps them, from the folder of the task
-FOLDER = "RECURNETS_TASK_FOLDER"  # in the environment: what goes when the task is killed
+SEEDS = ".dvc/cache/seeds"  # where stages.train.seeds keeps them, from the folder of the process
+FOLDER = "RECURNETS_TASK_FOLDER"  # in the environment: what goes when the process that runs tasks is killed
+ENDED = "(the seeds that were asked for are kept)"  # what the process prints then, and the node does not send on
 
 
-def train(files: Mapping[str, bytes], saved: Mapping[str, bytes], key: str, gpu: bool) -> Iterator[tuple[Any, ...]]:
-    """Train ``key`` in a temporary folder made of ``files`` and what was ``saved`` of earlier attempts.
+def train(
+    files: Sequence[Any], version: str, saved: Mapping[str, bytes], key: str, seeds: Sequence[int], gpu: bool
+) -> Iterator[tuple[Any, ...]]:
+    """Train ``seeds`` of the cell ``key``, from the checkpoints in ``saved`` if there are any.
 
-    Yields ``("node", name)``, then ``("line", text)`` for what the training prints, ``("checkpoint", name, bytes)`` for
-    every new one and ``("seed", name, files)`` for every seed that is finished, and in the end ``("ended", status,
-    outputs)``. Names of checkpoints and outputs are relative to the home, those of seeds to where they are kept.
+    ``files``: references to mappings, whose contents by name are what the training's process needs; it is that of an
+    earlier task if their ``version`` is the same. Yields ``("node", name)``, then ``("line", text)`` for what the
+    training prints, ``("checkpoint", name, bytes)`` for every new one and ``("seed", name, files)`` for every seed that
+    is finished, and in the end ``("ended", status)``. Names of checkpoints are relative to the home, those of seeds to
+    where they are kept.
     """
     import ray
 
     yield "node", f"{socket.gethostname()} (node {ray.get_runtime_context().get_node_id()})"
-    with tempfile.TemporaryDirectory(prefix="cell-") as folder:
-        home = Path(folder) / HOME
-        for name, content in {**files, **saved}.items():
-            path = Path(folder) / name
+    trainer = _ready(version) or Trainer(ray.get(list(files)), gpu)
+    try:
+        trainer.ask(saved, key, seeds)
+        for line in trainer.lines():
+            if line:
+                yield "line", line
+            for name, content in new_checkpoints(trainer.home, trainer.seen):
+                yield "checkpoint", name, content
+            for name, contents in new_seeds(trainer.kept, trainer.known):
+                yield "seed", name, contents
+        status = trainer.status()
+        if status == 0:
+            trainer.tidy()
+            _READY[version] = trainer
+        yield "ended", status
+    finally:  # whatever happens to the task: a failure there, or a driver that is interrupted and cancels it
+        if _READY.get(version) is not trainer:
+            trainer.end()
+
+
+class Trainer:
+    """A process that trains in a folder made of ``contents``, files by their names."""
+
+    def __init__(self, contents: Sequence[Mapping[str, bytes]], gpu: bool) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="cell-"))
+        self.home, self.kept = self.folder / HOME, self.folder / SEEDS
+        self.seen: dict[Path, tuple[int, int]] = {}
+        self.known: set[Path] = set()
+        for each in contents:
+            self._write(each)
+        self.process = _start(self.folder, gpu)
+        self.whole = False  # whether the last task was done
+        self._lines: SimpleQueue[str | None] = SimpleQueue()
+        Thread(target=_read, args=(self.process, self._lines), daemon=True).start()
+
+    def _write(self, files: Mapping[str, bytes]) -> None:
+        for name, content in files.items():
+            path = self.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        kept = Path(folder) / SEEDS
-        kept.mkdir(parents=True, exist_ok=True)
-        seen: dict[Path, tuple[int, int]] = {}
-        deque(new_checkpoints(home, seen), maxlen=0)  # those are known where they came from
-        known = set(kept.glob("*/*"))
-        process = _start(folder, key, gpu)
-        try:
-            for line in _lines(process):
-                if line:
-                    yield "line", line
-                for name, content in new_checkpoints(home, seen):
-                    yield "checkpoint", name, content
-                for name, contents in new_seeds(kept, known):
-                    yield "seed", name, contents
-            yield "ended", process.wait(), _outputs(home)
-        finally:  # the driver was interrupted and cancels the task
-            process.kill()
-            process.wait()
+
+    def ask(self, saved: Mapping[str, bytes], key: str, seeds: Sequence[int]) -> None:
+        """Have seeds of a cell trained."""
+        self._write(saved)
+        self.kept.mkdir(parents=True, exist_ok=True)
+        deque(new_checkpoints(self.home, self.seen), maxlen=0)  # those are known where they came from
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError):  # it has ended, and lines() will tell
+            self.process.stdin.write(f"{key} {' '.join(map(str, seeds))}\n")
+            self.process.stdin.flush()
+
+    def lines(self) -> Iterator[str]:
+        """What it prints; an empty line where it prints nothing for a while, and at the end of the task."""
+        while True:
+            try:
+                line = self._lines.get(timeout=POLL_SECONDS)
+            except Empty:
+                line = ""
+            if line is None or line == ENDED:
+                self.whole = line == ENDED
+                yield ""
+                return
+            yield line
+
+    def status(self) -> int:
+        """How the task ended: 0, or the exit status of the process, negative if a signal killed it."""
+        return 0 if self.whole else self.process.wait()
+
+    def tidy(self) -> None:
+        """Nothing of a task is left for the next one."""
+        shutil.rmtree(self.home / ".checkpoints", ignore_errors=True)
+        shutil.rmtree(self.kept, ignore_errors=True)
+        self.seen.clear()
+        self.known.clear()
+
+    def end(self) -> None:
+        """End it, and leave nothing."""
+        self.process.kill()
+        self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _start(folder: str, key: str, gpu: bool) -> subprocess.Popen[str]:
+_READY: dict[str, Trainer] = {}  # one at most, by its version
+
+
+def _ready(version: str) -> Trainer | None:
+    """The process of an earlier task, if it lives and has the same files; else it is ended."""
+    for known in list(_READY):
+        trainer = _READY.pop(known)
+        if known == version and trainer.process.poll() is None:
+            return trainer
+        trainer.end()
+    return None
+
+
+def _start(folder: Path, gpu: bool) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "PYTHONPATH")}
-    environment[FOLDER] = folder
+    environment[FOLDER] = str(folder)
     if not gpu:
         environment["CUDA_VISIBLE_DEVICES"] = ""
-    command = [sys.executable, "-m", "stages.train.cluster_node", HOME, key]
+    command = [sys.executable, "-m", "stages.train.cluster_node", HOME]
     return subprocess.Popen(
         command,
         cwd=folder,
@@ -82,20 +157,6 @@ def _start(folder: str, key: str, gpu: bool) -> subprocess.Popen[str]:
         encoding="utf-8",
         errors="replace",
     )
-
-
-def _lines(process: subprocess.Popen[str]) -> Iterator[str]:
-    """What it prints; an empty line where it prints nothing for a while, and at its end."""
-    lines: SimpleQueue[str | None] = SimpleQueue()
-    Thread(target=_read, args=(process, lines), daemon=True).start()
-    while True:
-        try:
-            line = lines.get(timeout=POLL_SECONDS)
-        except Empty:
-            line = ""
-        yield line or ""
-        if line is None:
-            return
 
 
 def _read(process: subprocess.Popen[str], lines: SimpleQueue[str | None]) -> None:
@@ -128,30 +189,34 @@ def new_seeds(kept: Path, known: set[Path]) -> Iterator[tuple[str, dict[str, byt
             yield folder.relative_to(kept).as_posix(), {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def _outputs(home: Path) -> dict[str, bytes]:
-    paths = [path for path in (home / "results").rglob("*") if path.is_file()]
-    return {path.relative_to(home).as_posix(): path.read_bytes() for path in paths}
-
-
-def _end_with_the_task() -> None:
-    """Wait for the end of our input, which the task's process holds open as long as it lives; then interrupt us."""
-    os.read(sys.stdin.fileno(), 1)
-    _thread.interrupt_main()
+def _listen(asked: SimpleQueue[str]) -> None:
+    """Hand on what is asked for; at the end of our input, which the node holds open as long as it lives, end."""
+    for line in sys.stdin:
+        asked.put(line)
+    os.kill(os.getpid(), signal.SIGINT)
     time.sleep(GRACE_SECONDS)
     os._exit(1)
 
 
 def main() -> None:
-    """The training's process: that of :mod:`stages.train`, but for its end when Ray kills the task."""
+    """The training's process: per line of its input, a key and seeds of it, which it trains and keeps."""
+    from stages.core.layout import Layout
     from stages.params import load_params
-    from stages.params.command import home_and_key
-    from stages.train.local import run
+    from stages.train.local import CellTraining, train_and_keep
+    from stages.train.plan import Planner
+    from stages.train.seeds import kept_seeds
 
-    layout, key = home_and_key(__doc__)
-    params = load_params(layout.params)
-    Thread(target=_end_with_the_task, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    asked: SimpleQueue[str] = SimpleQueue()
+    Thread(target=_listen, args=(asked,), daemon=True).start()
+    layout = Layout(Path(sys.argv[1]))
+    params, kept = load_params(layout.params), kept_seeds(layout.home)
+    planner = Planner(params.compute, layout)
     try:
-        run(params.cells(key), params.compute, layout)
+        while True:
+            key, *seeds = asked.get().split()
+            train_and_keep(CellTraining(planner.plan(params.cell(key)), layout), tuple(map(int, seeds)), kept)
+            print(ENDED, flush=True)
     except (KeyboardInterrupt, BrokenPipeError):  # nobody is left to tidy up
         if folder := os.environ.get(FOLDER):
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Training a cell on this machine: the seeds that were not trained before, from their checkpoint if there is one."""
+"""Training a cell in this process: the seeds that were not trained before, from their checkpoint if there is one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from stages.train.meter import meter
 from stages.train.outputs import write_outputs
 from stages.train.pause import PausedError, asked_to_pause
 from stages.train.plan import Plan, plan, trained_before
-from stages.train.seeds import TrainedSeed, kept_seeds
+from stages.train.seeds import KeptSeeds, TrainedSeed, kept_seeds
 from stages.train.tasks import tasks
 
 CHECKPOINT_SECONDS = float(os.environ.get("RECURNETS_CHECKPOINT_SECONDS", "30"))
@@ -37,12 +37,6 @@ CHECKPOINT_SECONDS = float(os.environ.get("RECURNETS_CHECKPOINT_SECONDS", "30"))
 
 class _EnoughError(Exception):
     """Raised after the last epoch that is wanted, to leave the training."""
-
-
-def run(cells: Sequence[Cell], compute: Compute, layout: Layout) -> None:
-    """Train every one of ``cells`` on its split and write its outputs."""
-    for cell in cells:
-        train_cell(cell, compute, layout)
 
 
 def train_cell(cell: Cell, compute: Compute, layout: Layout) -> None:
@@ -53,19 +47,22 @@ def train_cell(cell: Cell, compute: Compute, layout: Layout) -> None:
 
 
 def train_seeds(wanted: Plan, layout: Layout) -> dict[int, TrainedSeed]:
-    """All seeds of ``wanted``: those that were trained before, and the others, trained here.
-
-    A seed that is finished is kept at once, so that an interruption costs what was trained since the last checkpoint.
-    """
+    """All seeds of ``wanted``: those that were trained before, and the others, trained here and kept."""
     kept = kept_seeds(layout.home)
     trained = trained_before(wanted, kept, layout)
     training = CellTraining(wanted, layout)
     for task in tasks([wanted], [trained], wanted.compute.seeds_together):
-        checkpoint = training.checkpoint(task.seeds)
-        for seed, result in training.train(task.seeds, checkpoint).items():
-            kept.keep(wanted.fingerprints[seed], seed, result)
-            trained[seed] = result
-        checkpoint.remove()
+        trained |= train_and_keep(training, task.seeds, kept)
+    return trained
+
+
+def train_and_keep(training: CellTraining, seeds: Sequence[int], kept: KeptSeeds) -> dict[int, TrainedSeed]:
+    """Train ``seeds`` together, and keep each; an interruption costs what was trained since the last checkpoint."""
+    checkpoint = training.checkpoint(seeds)
+    trained = training.train(seeds, checkpoint)
+    for seed, result in trained.items():
+        kept.keep(training.plan.fingerprints[seed], seed, result)
+    checkpoint.remove()
     return trained
 
 

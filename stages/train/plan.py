@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -31,20 +32,37 @@ class Plan:
     fingerprints: dict[int, str]
 
 
+class Planner:
+    """Plans cells of one home; what they share (a split, code, what a seed sees of a split) is read and hashed once."""
+
+    def __init__(self, compute: Compute, layout: Layout) -> None:
+        self.compute, self.layout = compute, layout
+        self._split = cache(lambda dataset: read_split(layout.data(dataset)))
+        self._code = cache(code_digest)
+        self._seen = cache(lambda dataset, seed: self._split(dataset).seen_by(seed))
+
+    def plan(self, cell: Cell) -> Plan:
+        """What is to be trained; a :class:`StageError` if its architecture or its data are not there or not right."""
+        check_cell(cell)
+        split, code = self._split(cell.dataset), self._code(cell.architecture)
+        with torch.device("meta"):  # shapes, but no values
+            parameters = sum(p.numel() for p in builder(cell, split)().parameters())
+        identity = {
+            "cell": cell.model_dump(mode="json"),
+            "data_sha256": split.digest,
+            "code_sha256": code,
+            "parameters": parameters,
+        }
+        fingerprints = {
+            seed: fingerprint(cell, seed, self._seen(cell.dataset, seed), code, self.compute)
+            for seed in cell.recipe.seeds
+        }
+        return Plan(cell, self.compute, split, identity, fingerprints)
+
+
 def plan(cell: Cell, compute: Compute, layout: Layout) -> Plan:
-    """What is to be trained; a :class:`StageError` if its architecture or its data are not there or not right."""
-    check_cell(cell)
-    split, code = read_split(layout.data(cell.dataset)), code_digest(cell.architecture)
-    with torch.device("meta"):  # shapes, but no values
-        parameters = sum(p.numel() for p in builder(cell, split)().parameters())
-    identity = {
-        "cell": cell.model_dump(mode="json"),
-        "data_sha256": split.digest,
-        "code_sha256": code,
-        "parameters": parameters,
-    }
-    fingerprints = {seed: fingerprint(cell, seed, split, code, compute) for seed in cell.recipe.seeds}
-    return Plan(cell, compute, split, identity, fingerprints)
+    """:meth:`Planner.plan` for a single cell."""
+    return Planner(compute, layout).plan(cell)
 
 
 def trained_before(wanted: Plan, kept: KeptSeeds, layout: Layout) -> dict[int, TrainedSeed]:

@@ -10,7 +10,8 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from pathlib import Path
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
 
 from stages.cell import Cell
 from stages.core.dvc_files import OBJECTS, cache_folder, listed_files, object_path, recorded_outputs
@@ -50,18 +51,19 @@ class Recorded:
         """Pairs of a folder with training outputs, and one with their clocks."""
         outputs = self.layout.training(self.cell), self.layout.training_clock(self.cell)
         yield outputs
-        cache, recorded = cache_folder(self.layout.home), _recorded(self.layout.home)
-        if cache is not None and recorded:
+        cache, lock = cache_folder(self.layout.home), self.layout.home / "dvc.lock"
+        if cache is not None and lock.is_file() and (recorded := _recorded(lock, lock.stat().st_mtime_ns)):
             copy = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
             found = [_copy(folder, recorded, cache / OBJECTS, copy / str(n)) for n, folder in enumerate(outputs)]
             if all(found):
                 yield copy / "0", copy / "1"
 
 
-def _recorded(home: Path) -> dict[Path, str]:
-    """The MD5 of each output in dvc.lock; none if it cannot be read, which DVC will say."""
+@lru_cache(maxsize=1)  # the cells of a study ask one after another
+def _recorded(lock: Path, _version: int) -> dict[Path, str]:
+    """The MD5 of each output in a dvc.lock; none if it cannot be read, which DVC will say."""
     with suppress(StageError):
-        return recorded_outputs(home / "dvc.lock")
+        return recorded_outputs(lock)
     return {}
 
 
@@ -73,15 +75,22 @@ def _copy(folder: Path, recorded: dict[Path, str], objects: Path, target: Path) 
         listing = object_path(objects, md5)
         if not listing.is_file():
             return False
-        inside = folder.relative_to(output)
-        for path, file in listed_files(listing).items():
-            name, stored = Path(path), object_path(objects, file)
-            if name.is_relative_to(inside) and stored.is_file():
-                copied = target / name.relative_to(inside)
-                copied.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(stored, copied)
+        for name, of_file in _files(listing).get(folder.relative_to(output).as_posix(), ()):
+            if (stored := object_path(objects, of_file)).is_file():
+                target.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(stored, target / name)
         return target.is_dir()
     return False
+
+
+@lru_cache(maxsize=2)  # a study's outputs and their clocks
+def _files(listing: Path) -> dict[str, list[tuple[str, str]]]:
+    """The files of an output, as DVC lists them: names and MD5s by the folder in it."""
+    files: dict[str, list[tuple[str, str]]] = {}
+    for path, md5 in listed_files(listing).items():
+        name = PurePosixPath(path)
+        files.setdefault(name.parent.as_posix(), []).append((name.name, md5))
+    return files
 
 
 def _read(training: Path, clock: Path, seed: int) -> TrainedSeed:

@@ -16,7 +16,6 @@ from stages.core.errors import StageError
 from stages.core.files import atomic_folder, read_json, sha256_of, write_json
 from stages.learning.engine import History
 from stages.learning.weights import Weights, load_weights, write_weights
-from stages.splits.format import SplitData
 
 KEPT = "kept.json"
 
@@ -30,16 +29,16 @@ class TrainedSeed:
     environment: dict[str, Any]
 
 
-def fingerprint(cell: Cell, seed: int, split: SplitData, code: str, compute: Compute) -> str:
+def fingerprint(cell: Cell, seed: int, data: str, code: str, compute: Compute) -> str:
     """SHA-256 over what decides a seed's numbers, but for the machine.
 
-    Not its name, nor the study or the paper that it is trained for, nor the other seeds. ``code``: the digest of
-    :mod:`stages.train.code_digest`.
+    Not its name, nor the study or the paper that it is trained for, nor the other seeds. ``data``: the digest of what
+    the seed sees of its split. ``code``: that of :mod:`stages.train.code_digest`.
     """
     recipe = cell.recipe.model_dump(mode="json", exclude={"seeds"})
     about = cell.model_dump(mode="json", include={"architecture", "options", "transform"})
     computed = compute.model_dump(mode="json")
-    return sha256_of({**about, "recipe": recipe, "seed": seed, "data": split.seen_by(seed), "code": code, **computed})
+    return sha256_of({**about, "recipe": recipe, "seed": seed, "data": data, "code": code, **computed})
 
 
 class KeptSeeds:

@@ -6,11 +6,10 @@ finds them there, and only has to write its outputs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from stages.train.plan import Plan
-from stages.train.seeds import TrainedSeed
 
 
 @dataclass(frozen=True)
@@ -26,10 +25,10 @@ class Task:
         return f"{self.key} seed{'s' if len(self.seeds) > 1 else ''} {', '.join(map(str, self.seeds))}"
 
 
-def tasks(plans: Sequence[Plan], before: Sequence[Mapping[int, TrainedSeed]], together: int) -> list[Task]:
+def tasks(plans: Sequence[Plan], before: Sequence[Collection[int]], together: int) -> list[Task]:
     """What has to be trained of ``plans``, cell by cell, ``together`` seeds at a time.
 
-    ``before``: the seeds of each that are trained already, by seed.
+    ``before``: the seeds of each that are trained already.
     """
     units = []
     for plan, trained in zip(plans, before, strict=True):
