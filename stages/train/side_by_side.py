@@ -18,7 +18,6 @@ from functools import partial
 from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from threading import Thread
-from types import FrameType
 
 from stages.cell import Cell, Compute
 from stages.core.cores import cores
@@ -28,11 +27,12 @@ from stages.core.progress import Progress
 from stages.learning.device import choose_device
 from stages.train.local import CellTraining, train_and_keep
 from stages.train.outstanding import Outstanding
+from stages.train.pause import pause_when_asked, paused_at_once
 from stages.train.plan import Planner
 from stages.train.seeds import KeptSeeds, kept_seeds
 from stages.train.tasks import Task
 
-GRACE_SECONDS = 10.0  # for a process that is interrupted
+GRACE_SECONDS = 10.0  # for a process to save a checkpoint
 
 
 def run(cells: Sequence[Cell], compute: Compute, layout: Layout) -> None:
@@ -75,7 +75,7 @@ def _train_in_processes(outstanding: Outstanding, count: int, compute: Compute) 
     context.set_forkserver_preload([__name__])
     told, tell = context.Pipe(duplex=False)
     total = len(outstanding.tasks)
-    with Progress(outstanding.group, total) as progress, _lines(told, tell, progress.line):
+    with Progress(outstanding.group, total) as progress, _lines(told, tell, progress.line), paused_at_once():
         pool = ProcessPoolExecutor(count, context, _begin, (tell, compute, outstanding.layout))
         with _ended(pool):
             futures = {_submit(pool, outstanding, task): task for task in outstanding.tasks}
@@ -97,7 +97,7 @@ def _submit(pool: ProcessPoolExecutor, outstanding: Outstanding, task: Task) -> 
 
 @contextmanager
 def _ended(pool: ProcessPoolExecutor) -> Iterator[None]:
-    """Whatever ends the block, the processes end with it, tidily if they can."""
+    """Whatever ends the block, the processes end with it, and pause their trainings if there is time."""
     try:
         yield
     except BaseException:
@@ -135,7 +135,6 @@ def _lines(told: Connection, tell: Connection, say: Callable[[str], None]) -> It
 
 # What follows is run in the processes.
 
-_interruptible = False
 _train_task: Callable[[Cell, Sequence[int]], None]
 
 
@@ -143,16 +142,11 @@ def _begin(tell: Connection, compute: Compute, layout: Layout) -> None:
     """Get ready: a terminal's Ctrl-C is for the stage, which passes it on, and nobody trains on when that is gone."""
     global _train_task
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _interrupt)
+    pause_when_asked()
     Thread(target=_end_with_the_stage, daemon=True).start()
     os.dup2(tell.fileno(), sys.__stdout__.fileno() if sys.__stdout__ else 1)
     tell.close()
     _train_task = partial(_plan_and_train, Planner(compute, layout), layout, kept_seeds(layout.home))
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    if _interruptible:
-        raise KeyboardInterrupt
 
 
 def _end_with_the_stage() -> None:
@@ -163,12 +157,7 @@ def _end_with_the_stage() -> None:
 
 
 def _train(cell: Cell, seeds: Sequence[int]) -> None:
-    global _interruptible
-    _interruptible = True
-    try:
-        _train_task(cell, seeds)
-    finally:
-        _interruptible = False
+    _train_task(cell, seeds)
 
 
 def _plan_and_train(planner: Planner, layout: Layout, kept: KeptSeeds, cell: Cell, seeds: Sequence[int]) -> None:
