@@ -77,7 +77,7 @@ class Difference:
 
 def difference(ours: Side, theirs: Side, images: int | None = None) -> Difference:
     """The difference of a number. ``images``: how many it is the share of, where it is one of test images."""
-    mean = round(float(np.mean(theirs.values)) - float(np.mean(ours.values)), DECIMALS)
+    mean = round(float(np.mean(theirs.values)) - float(np.mean(ours.values)), DECIMALS) + 0.0  # no -0.0
     sizes = len(ours.values), len(theirs.values)
     known = [side.spread for side in (ours, theirs) if side.spread is not None]
     if len(known) == 2:
