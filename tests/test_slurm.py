@@ -25,6 +25,7 @@ from stages.train.seeds import KEPT, KeptSeeds
 from stages.train.slurm_job import HOME, Job, environment, prepare
 from stages.train.tasks import Task
 from tests.dvc_here import dvc
+from tests.slurm import until
 from tests.small import REPOSITORY, write_split
 
 States = Mapping[str, str] | None
@@ -67,7 +68,7 @@ def keep(kept: KeptSeeds, *keys: str) -> None:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("commands.reproduce.slurm_wait.time.sleep", lambda _: None)
+    monkeypatch.setattr(slurm_wait, "PAUSES", (0.0, 0.0))
     monkeypatch.setattr(slurm_wait, "PATIENCE_SECONDS", 0.0)
 
 
@@ -328,6 +329,38 @@ def test_what_is_to_be_trained_are_the_seeds_that_nobody_has_trained_each_of_the
     assert asked() == []
     set_recipe(pipeline, {**SHORT, "epochs": 2})
     assert asked() == [("lstm seed 0", both), ("lstm seed 1", both)]
+
+
+@pytest.mark.slow
+def test_submitit_itself_starts_a_warned_job_again_which_goes_on_bit_for_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By submitit's executor for processes of this machine, which knows no queue."""
+    submitit = pytest.importorskip("submitit")
+    homes = [tmp_path / name / "home" for name in ("jobs", "here")]
+    for folder in homes:
+        (folder.parent / ".dvc").mkdir(parents=True)
+        write_split(Layout(folder), images=100)
+        set_recipe(Layout(folder), {"epochs": 20, "batch_size": 4, "test_batch_size": 50})
+    code = homes[0] / "code"
+    prepare(code, Layout(homes[0]))
+    monkeypatch.chdir(code)
+    monkeypatch.setenv("RECURNETS_CHECKPOINT_SECONDS", "1000")
+    executor = submitit.LocalExecutor(tmp_path / "submitted")
+    executor.update_parameters(timeout_min=10, stderr_to_stdout=True)
+    job = executor.submit(Job("lstm", (0,), 10))
+    log = job.paths.stdout
+    until(lambda: log.is_file() and "epoch 2/20" in log.read_text(), "at work", 120)
+    (process,) = Path(f"/proc/{job.job_id}/task/{job.job_id}/children").read_text().split()
+    os.kill(int(process), signal.SIGUSR2)
+    until(job.done, "the end", 240)
+    assert "lstm seed 0: continues after epoch" in log.read_text()
+
+    params = load_params(homes[1] / "params.yaml")
+    train_only([params.cell("lstm")], params.compute, Layout(homes[1]))
+    ours, theirs = ([path.read_bytes() for path in home.parent.rglob("seed-0.safetensors")] for home in homes)
+    assert len(ours) == 1
+    assert ours == theirs
 
 
 @pytest.mark.parametrize(
