@@ -47,6 +47,7 @@ STATEMENT_COLUMNS = (
 FIRST_EPOCH_COLUMNS = (
     "run", "seeds", "epoch", "column", "log", "ours", "t", "reach", "margin", "answer", "p", "rank", "words",
 )  # fmt: skip
+BEGUN_COLUMNS = ("run", "seed", "done", "epochs", "train_loss", "train_accuracy", "test_accuracy", "machines")
 FINDING_COLUMNS = ("rule", "where", "finding", "evidence", "replay")
 AUTHOR_WEIGHTS_COLUMNS = (
     "weights", "run", "images", "right", "id", "table", "group", "row", "column", "unit", "published", "log", "ours",

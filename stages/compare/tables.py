@@ -11,10 +11,12 @@ from typing import Any
 
 from stages.compare.author_weights import author_weights_rows, weights_rung
 from stages.compare.badge import badge
+from stages.compare.begun import begun_rows
 from stages.compare.carbon import cost, grams_per_kwh
 from stages.compare.claims_in_words import sentence_counts, statement_rows
 from stages.compare.columns import (
     AUTHOR_WEIGHTS_COLUMNS,
+    BEGUN_COLUMNS,
     CELL_COLUMNS,
     CLAIM_COLUMNS,
     COMPARISON_COLUMNS,
@@ -117,6 +119,7 @@ def write_tables(document: Document, folder: Path) -> None:
         "headline": (beside.headline(), HEADLINE_COLUMNS),
         "statements": (document.statements, STATEMENT_COLUMNS),
         "cells": (beside.cells(), CELL_COLUMNS),
+        "begun": (begun_rows(beside), BEGUN_COLUMNS),
         "reliability": (reliability_rows(beside), RUN_RELIABILITY_COLUMNS),
         "recipe_differences": (beside.recipe_differences(), DIFFERENCE_COLUMNS),
         "findings": (finding_rows(beside, document.contradictions), FINDING_COLUMNS),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from stages.compare.columns import (
     AUTHOR_WEIGHTS_COLUMNS,
+    BEGUN_COLUMNS,
     CELL_COLUMNS,
     CLAIM_COLUMNS,
     COMPARISON_COLUMNS,
@@ -67,6 +68,7 @@ class PaperView:
     first_epochs: list[Row]
     comparisons: list[tuple[Comparison, str, list[Row]]]
     cells: list[Row]
+    begun: list[Row]
     runs: list[RunView]
     differences: list[Row]
     cost: tuple[int, float] | None
@@ -127,6 +129,7 @@ def view(layout: Layout, paper: Paper, results: Results) -> PaperView:
         first_epochs=read_rows(tables / "first_epochs.csv", FIRST_EPOCH_COLUMNS) if paper.first_epochs else [],
         comparisons=[(item, name, read_rows(tables / name, COMPARISON_COLUMNS)) for item, name in compared],
         cells=cells,
+        begun=read_rows(tables / "begun.csv", BEGUN_COLUMNS),
         runs=run_views(paper, results, layout),
         differences=read_rows(tables / "recipe_differences.csv", DIFFERENCE_COLUMNS),
         cost=load_author_cost(folder),

@@ -16,10 +16,20 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+class Part(Record):
+    """What a training that went on elsewhere did on one machine: from which ``epoch`` and ``step`` (from 0) on."""
+
+    epoch: Annotated[int, Field(ge=0)]
+    step: Annotated[int, Field(ge=0)]
+    device_name: str
+    torch: str
+
+
 class Run(Record):
     """run.json: what was trained, on which data (SHA-256 of the split) and with which code.
 
     ``seeds``: a fingerprint of each, of all that decides its numbers; none in results that are older than those.
+    ``machines``: of the seeds that went on on other hardware than they were begun on, all in their order.
     """
 
     cell: dict[str, Any]
@@ -27,6 +37,7 @@ class Run(Record):
     code_sha256: str
     parameters: Positive
     seeds: dict[int, str] = {}
+    machines: dict[int, tuple[Part, ...]] = {}
 
 
 class SeedScores(Record):

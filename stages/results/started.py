@@ -9,7 +9,7 @@ import fcntl
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
@@ -47,10 +47,14 @@ def started_rows(layout: Layout) -> list[Row]:
 
 @dataclass(frozen=True)
 class Begun:
-    """The first epochs of a cell; ``curves``: a row per seed and epoch (from 0), named as in curves.csv."""
+    """The first epochs of a cell; ``curves``: a row per seed and epoch (from 0), named as in curves.csv.
+
+    ``machines``: by seed, in words, what trained it; with the epochs of each where there were several.
+    """
 
     cell: Cell
     curves: pd.DataFrame
+    machines: Mapping[int, str] = field(default_factory=dict)
 
 
 def read_started(layout: Layout, params: Cells) -> dict[str, Begun]:
@@ -70,10 +74,24 @@ def read_started(layout: Layout, params: Cells) -> dict[str, Begun]:
         if rows["epoch"].tolist() != list(range(len(rows))):
             raise StageError(f"{path}: the epochs of {key}, seed {seed}, are not 0, 1, 2 and so on; {_REMEDY}.")
     return {
-        str(key): Begun(cell, rows[list(CURVE_COLUMNS)].reset_index(drop=True))
+        str(key): Begun(cell, rows[list(CURVE_COLUMNS)].reset_index(drop=True), _machines(rows))
         for key, rows in table.groupby("key", sort=False)
         if (cell := _cell_of_today(str(key), rows, params)) is not None
     }
+
+
+def _machines(rows: pd.DataFrame) -> dict[int, str]:
+    """What trained the epochs of every seed."""
+    told = {}
+    for seed, epochs in rows.groupby("seed"):
+        names = [f"{name}, torch {torch}" for name, torch in zip(epochs["device_name"], epochs["torch"], strict=True)]
+        parts, first = [], 1
+        for name, same in groupby(names):
+            count = len(list(same))
+            parts.append(f"{name} (epochs {first} to {first + count - 1})")
+            first += count
+        told[int(str(seed))] = names[0] if len(parts) == 1 else ", then ".join(parts)
+    return told
 
 
 def _cell_of_today(key: str, rows: pd.DataFrame, params: Cells) -> Cell | None:
