@@ -29,7 +29,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     (made.folder / "dvc.yaml").write_text(yaml.safe_dump(short))
     (made.folder / "full" / "dvc.yaml").unlink()
     made.change(lambda params: params.update(runs={RUN: params["runs"][RUN]}, studies={}, explanations={}))
-    made.dvc("repro")
+    made.reproduce()
     made.commit("results")
     return made
 
