@@ -1,4 +1,4 @@
-"""One more document as a user adds it: three places and nothing else; tests/own_paper holds what goes there."""
+"""A sixth document as a user adds it: three places and nothing else; tests/own_paper holds what goes there."""
 
 from __future__ import annotations
 
@@ -40,8 +40,6 @@ def add_entries(params: dict) -> None:
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     made = UnchangedClone.made(tmp_path_factory.mktemp("own"))
-    made.shorten()
-    made.commit("a short pipeline")
     for name in FILES:
         (made.folder / name).parent.mkdir(exist_ok=True)
         shutil.copy2(OWN / name, made.folder / name)
