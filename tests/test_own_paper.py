@@ -124,6 +124,7 @@ def test_the_report_has_its_chart_its_runs_its_deviation_and_its_finding(clone: 
 
 def test_the_documentation_shows_what_is_added_here() -> None:
     blocks = (REPOSITORY / "docs" / "own-paper.md").read_text(encoding="utf-8").split("```")[1::2]
+    assert blocks.pop(0) == "\npython -m commands new-paper\n"
     assert len(blocks) == 4
     shown = {path.read_text(encoding="utf-8") for path in OWN.rglob("*.*") if path.is_file()}
     for block in blocks:

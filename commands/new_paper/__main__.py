@@ -24,7 +24,7 @@ from commands.new_paper.claims import claim_rows
 from commands.new_paper.files import NOBODY, NewPaper, write
 from commands.new_paper.numbers import CONVENTIONS
 from commands.new_paper.runs import check_file, check_paper, chosen_rows, made_runs, taken_networks, taken_runs
-from commands.new_paper.table import ColumnsUnclearError, Table, read_table
+from commands.new_paper.table import ColumnsUnclearError, Table, counted, read_table
 from commands.new_paper.understanding import Told, Understood, understand
 from stages.core.errors import StageError, run_stage
 
@@ -141,8 +141,8 @@ def report(paper: NewPaper) -> str:
     stages = [f"evaluate-run@{run.name}" for run in paper.runs]
     cited, without = (sum(row[key] == "" for row in paper.claims) for key in ("run", "margin"))
     return "\n".join([
-        f"Written: {' and '.join(paper.files)}, and {len(paper.runs)} runs in params.yaml. "
-        f"{len(paper.claims)} numbers, {cited} of them cited; {without} have no margin.",
+        f"Written: {' and '.join(paper.files)}, and {counted(len(paper.runs), 'run')} in params.yaml. "
+        f"{counted(len(paper.claims), 'number')}, {cited} of them cited; {without} have no margin.",
         "Now: dvc repro " + " ".join(stages),
         "     dvc repro -s compare report     # reports/report.html has the section " + paper.id,
     ])  # fmt: skip

@@ -53,11 +53,13 @@ def _from_grid(grid: Sequence[Sequence[str]], columns: Sequence[str]) -> Table:
     for number, line in enumerate(body, start=2):
         if len(line) != len(head):
             raise StageError(
-                f"line {number} of the table has {_count(len(line), 'cell')}, its first line has {len(head)}; put a - "
+                f"line {number} of the table has {counted(len(line), 'cell')}, its first line has {len(head)}; put a - "
                 "where nothing stands, and quotes around a number with a comma in CSV."
             )
     if columns and len(columns) != len(head) - 1:
-        raise StageError(f"--columns names {_count(len(columns), 'column')}; the table has {len(head) - 1} of numbers.")
+        raise StageError(
+            f"--columns names {counted(len(columns), 'column')}; the table has {len(head) - 1} of numbers."
+        )
     return _named(tuple(columns or head[1:]), [(line[0], tuple(line[1:])) for line in body])
 
 
@@ -123,7 +125,7 @@ def _pasted(lines: Sequence[str], columns: Sequence[str]) -> tuple[list[str], li
     for line, words, count in zip(lines[first:], split[first:], counts[first:], strict=True):
         if count < width or len(words) == width:
             raise StageError(
-                f"the line '{line.strip()}' should be a name and {_count(width, 'number')}, for {', '.join(names)}; "
+                f"the line '{line.strip()}' should be a name and {counted(width, 'number')}, for {', '.join(names)}; "
                 "put a - where nothing stands."
             )
     return names, [(" ".join(words[:-width]), tuple(words[-width:])) for words in split[first:]]
@@ -164,7 +166,7 @@ def _headings(words: Sequence[str], width: int) -> list[str]:
     if len(words) in (width, width + 1):
         return list(words[-width:])
     said = f"the heading '{' '.join(words)}'" if words else "no heading"
-    raise ColumnsUnclearError(f"the table has {said} above {_count(width, 'column')}; name them with --columns.")
+    raise ColumnsUnclearError(f"the table has {said} above {counted(width, 'column')}; name them with --columns.")
 
 
 def _splits(words: Sequence[str], width: int) -> Iterator[list[str]]:
@@ -177,5 +179,6 @@ def _splits(words: Sequence[str], width: int) -> Iterator[list[str]]:
             yield [*before, " ".join(words[start:])]
 
 
-def _count(number: int, what: str) -> str:
+def counted(number: int, what: str) -> str:
+    """A number of things: 1 row, 2 rows."""
     return f"{number} {what}{'' if number == 1 else 's'}"
