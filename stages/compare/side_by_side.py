@@ -52,7 +52,15 @@ class Beside:
 
     def scale(self, run: str | None) -> str:
         """Whether a run was made at the document's own scale; empty for a model that was cited only."""
-        return "" if run is None else scale_of(self.paper, self.ours.get(run))
+        if run is None:
+            return ""
+        if run not in self._scales:
+            self._scales[run] = scale_of(self.paper, self.ours.get(run))
+        return self._scales[run]
+
+    @cached_property
+    def _scales(self) -> dict[str, str]:
+        return {}
 
     @cached_property
     def claim_rows(self) -> list[TableRow]:

@@ -48,8 +48,9 @@ def numeric(table: pd.DataFrame, path: Path, columns: Sequence[str], *, remedy: 
     """``table``, once ``columns`` are known to hold a number in every row; otherwise a :class:`StageError`."""
     import pandas as pd
 
+    kinds, gaps = table.dtypes, table.isna().any().to_dict()
     for name in columns:
-        if not pd.api.types.is_numeric_dtype(table[name]) or table[name].isna().any():
+        if not pd.api.types.is_numeric_dtype(kinds[name]) or gaps[name]:
             raise StageError(f"{path}: column {name} holds something that is not a number; {remedy}.")
     return table
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -106,7 +107,7 @@ class CellResult:
         timing = self.timing if seed is None else self.timing[self.timing["seed"] == seed]
         return float(timing["train_seconds"].sum() + timing["test_seconds"].sum())
 
-    @property
+    @cached_property
     def images(self) -> tuple[int, int] | None:
         """Training and test images of the split; None where it is not tabulated."""
         if self.composition is None:

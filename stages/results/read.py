@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 from typing import Any, TypeVar
@@ -59,16 +60,17 @@ def read_results(layout: Layout, params: Cells) -> Results:
     cells: list[CellResult] = []
     stale: list[str] = []
     unevaluated: list[str] = []
+    composition = cache(partial(_composition, layout))
     for path in layout.trained():
         key = path.parent.name
         run = _parse(Run, path)
         cell = _current_cell(run.cell, params)
         if cell is None or layout.training(cell) != path.parent:
             stale.append(key)
-        elif not _evaluated(layout, cell):
+        elif (metrics := _evaluated(layout, cell)) is None:
             unevaluated.append(key)
         else:
-            cells.append(_read_cell(layout, run, cell))
+            cells.append(_read_cell(layout, run, cell, metrics, composition(cell.dataset)))
     datasets, architectures = list(params.data), list(params.recurnets.models)
     place = {key: number for number, key in enumerate(params.named)}
 
@@ -99,12 +101,12 @@ def read_cell(layout: Layout, params: Cells, cell: Cell) -> CellResult:
     run = _parse(Run, folder / "run.json")
     if _current_cell(run.cell, params) != cell:
         raise StageError(f"{folder / 'run.json'} is of a run with other parameters; run `dvc repro` to train it anew.")
-    if not _evaluated(layout, cell):
+    if (metrics := _evaluated(layout, cell)) is None:
         raise StageError(
             f"{layout.evaluation(cell) / 'metrics.json'} is missing or of other seeds; "
             "run `dvc repro` to evaluate the cell."
         )
-    return _read_cell(layout, run, cell)
+    return _read_cell(layout, run, cell, metrics, _composition(layout, cell.dataset))
 
 
 def read_recorded(layout: Layout, path: Path) -> CellResult:
@@ -136,7 +138,7 @@ def complete_seeds(layout: Layout, params: Cells) -> set[tuple[str, int]]:
     """Keys and seeds of what :func:`read_results` reads, without reading it."""
     runs = (_parse(Run, path).cell for path in layout.trained())
     cells = [cell for run in runs if (cell := _current_cell(run, params)) is not None]
-    return {(cell.key, seed) for cell in cells if _evaluated(layout, cell) for seed in cell.recipe.seeds}
+    return {(cell.key, seed) for cell in cells if _evaluated(layout, cell) is not None for seed in cell.recipe.seeds}
 
 
 def split_images(layout: Layout, params: Cells) -> dict[str, tuple[int, int]]:
@@ -162,16 +164,16 @@ def _current_cell(recorded: Mapping[str, Any], params: Cells) -> Cell | None:
         return None
 
 
-def _evaluated(layout: Layout, cell: Cell) -> bool:
-    """Whether there are metrics of exactly the cell's seeds (a run that gained a seed still has its old ones)."""
+def _evaluated(layout: Layout, cell: Cell) -> Metrics | None:
+    """The metrics of exactly the cell's seeds (a run that gained a seed still has its old ones), None without."""
     path = layout.evaluation(cell) / "metrics.json"
-    return path.is_file() and tuple(seed.seed for seed in _parse(Metrics, path).seeds) == cell.recipe.seeds
+    metrics = _parse(Metrics, path) if path.is_file() else None
+    return metrics if metrics and tuple(seed.seed for seed in metrics.seeds) == cell.recipe.seeds else None
 
 
-def _read_cell(layout: Layout, run: Run, cell: Cell) -> CellResult:
+def _read_cell(layout: Layout, run: Run, cell: Cell, metrics: Metrics, composition: pd.DataFrame | None) -> CellResult:
     trained, evaluated = layout.training(cell), layout.evaluation(cell)
     clock = layout.training_clock(cell)
-    metrics = _parse(Metrics, evaluated / "metrics.json")
     seeds, epochs = cell.recipe.seeds, range(cell.recipe.epochs)
     labels = range(metrics.classes)
     return CellResult(
@@ -186,7 +188,7 @@ def _read_cell(layout: Layout, run: Run, cell: Cell) -> CellResult:
         iterations=_iterated(evaluated / "iterations.csv"),
         latency=_parse(Latency, layout.evaluation_clock(cell) / "latency.json"),
         predicted=_predicted(evaluated / "predicted.csv", cell, metrics),
-        composition=_composition(layout.composition(cell.dataset) / "composition.csv"),
+        composition=composition,
     )
 
 
@@ -195,8 +197,8 @@ def _complete(path: Path, columns: tuple[str, ...], *ranges: Iterable[int]) -> p
     table = numeric(read_csv(path, columns), path, columns)
     names = list(columns[: len(ranges)])
     expected = list(product(*ranges))
-    found = sorted(map(tuple, table[names].to_numpy().tolist()))
-    if found != sorted(expected):
+    found = [tuple(row) for row in table[names].to_numpy().tolist()]
+    if found != expected and sorted(found) != sorted(expected):
         raise StageError(
             f"{path} has {len(found)} rows where one was expected for each {', '.join(names)}, {len(expected)} in all; "
             f"{REMAKE}."
@@ -232,8 +234,9 @@ def _predicted(path: Path, cell: Cell, metrics: Metrics) -> pd.DataFrame:
     return table
 
 
-def _composition(path: Path) -> pd.DataFrame | None:
+def _composition(layout: Layout, dataset: str) -> pd.DataFrame | None:
     """The table of a split; None where it is missing. Names of classes are text, also those that look like numbers."""
+    path = layout.composition(dataset) / "composition.csv"
     if not path.is_file():
         return None
     table = read_csv(path, COMPOSITION_COLUMNS, text=True)
