@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import denormals, memory, rows, scaling, sentences
+from benchmarks import denormals, many_cells, memory, rows, scaling, sentences
 from stages.core.layout import Layout
 from stages.params import load_params
 from tests.small import REPOSITORY
@@ -55,6 +55,17 @@ def test_the_overhead_of_many_cells_is_measured_on_made_up_results() -> None:
     found = scaling.measure(scaling.SAMPLE, jobs=2)
     assert {"run, s per cell", "write dvc.lock, s", "compare, s", "report, s", "report.html, MB"} <= found.keys()
     assert all(value > 0 for value in found.values())
+
+
+def test_what_a_study_of_many_cells_costs_is_measured_step_by_step() -> None:
+    found = many_cells.measure(3)
+    steps = ["check", "plan", "dvc repro", "dvc repro, unchanged", "compare", "report"]
+    assert list(found) == [*steps, "together"]
+    assert found["together"]["s"] == pytest.approx(sum(found[step]["s"] for step in steps))
+    assert found["together"]["MB"] == max(found[step]["MB"] for step in steps) > 50
+    twice = {step: {"s": 2 * used["s"], "MB": used["MB"]} for step, used in found.items()}
+    reckoned = many_cells.rows([3, 6], [found, twice])[0]["60 reckoned, s"]
+    assert reckoned == pytest.approx(20 * found["check"]["s"], abs=0.1), "what doubles with the cells goes on so"
 
 
 @pytest.mark.parametrize(("layout", "seeds"), [("even", 3), ("heaps", 2), ("heaps", 3)])

@@ -1,0 +1,162 @@
+"""What a study of many cells costs beside training: processor time and memory, step by step.
+
+    python -m benchmarks.many_cells [--cells 100 1000 10000] [--csv FILE]
+
+makes a study of so many tiny cells with made-up results, in a repository of its own, and runs what a user would:
+
+- *check*: `python -m stages.check`, which reads params.yaml and lists all cells;
+- *plan*: what the stage `train` does before it trains: its cells, their fingerprints, what is known of them;
+- *dvc repro*: the study's stages, whose commands only put the made-up results in place, and what compares them;
+- *compare*, *report*: these two stages on the results.
+
+Seconds are of processor time, user and system, of a step with all of its processes, so that a busy machine matters
+little; MB are the most that one of them held. The last column reckons ten times the largest study, by a power law
+through the last two; the step that it makes the dearest is the next wall.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks.scaling import REPOSITORY, elsewhere, predicted
+from stages.core.files import write_json
+from stages.core.layout import Layout
+from stages.core.tables import write_csv
+from stages.params import load_params
+from tests.fake_results import write_cell
+from tests.fake_results import write_split as write_composition
+from tests.small import write_split
+
+STUDY = "tiny"
+STAGES = ("train-study", "evaluate-study")
+PLAN = """
+import sys
+from pathlib import Path
+from stages.core.layout import Layout
+from stages.params import load_params
+from stages.train.outstanding import Outstanding
+layout = Layout(Path(sys.argv[1]))
+params = load_params(layout.params)
+assert len(Outstanding(params.cells(sys.argv[2]), params.compute, layout).tasks) == int(sys.argv[3])
+"""
+
+
+def build(folder: Path, cells: int) -> None:
+    """A repository with a study of ``cells`` that differ in their learning rate, and its results in made/."""
+    for name in ("stages", "models"):
+        shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "params.yaml").write_text(yaml.safe_dump(params_of(cells), sort_keys=False))
+    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": pipeline()}, sort_keys=False))
+    write_split(Layout(folder))
+    checked, made = load_params(folder / "params.yaml"), Layout(folder / "made")
+    write_json(Layout(folder).cells, checked.comparable().model_dump(mode="json"))
+    for cell in checked.cells(STUDY):
+        write_cell(made, cell)
+        (made.training(cell) / "seed-0.safetensors").write_text(cell.key)
+    (folder / "started.csv").write_text((REPOSITORY / "started.csv").read_text())
+
+
+def params_of(cells: int) -> dict[str, Any]:
+    """The default parameters with a study of ``cells`` and nothing else."""
+    params: dict[str, Any] = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+    params |= {"runs": {}, "explanations": {}, "subsets": {}}
+    params["recipes"]["mnist-rnn"] |= {"seeds": [0], "epochs": 1}
+    rates = (round(1e-4 * (1 + number / 100), 8) for number in range(cells))
+    params["studies"] = {
+        STUDY: {
+            "paper": "mnist-rnn",
+            "data": "digits",
+            "model": {"file": "mnist_rnn", "name": "elman", "options": {"width": 8, "hidden": 4}},
+            "transform": "scaled",
+            "recipe": "mnist-rnn",
+            "cells": {f"{STUDY}-{number:05d}": {"changes": {"optimizer": {"name": "adam", "lr": rate}}}
+                      for number, rate in enumerate(rates)},
+        }
+    }  # fmt: skip
+    return params
+
+
+def pipeline() -> dict[str, Any]:
+    """The stages of a study, whose commands put made-up results in place, and one that depends on all of them."""
+    given = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
+    stages = {name: given[name] for name in STAGES}
+    for stage in stages.values():
+        outs = " ".join(stage["do"]["outs"])
+        stage["do"]["cmd"] = f"tar -C made -cf - {outs} | tar xf -"
+    stages["compare"] = {"cmd": "echo compared > compared", "deps": ["results"], "outs": ["compared"]}
+    return stages
+
+
+def measured(*command: str, cwd: Path) -> dict[str, float]:
+    """Seconds and MB of a command."""
+    with subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": "."}) as run:
+        _, status, used = os.wait4(run.pid, 0)
+        run.returncode = os.waitstatus_to_exitcode(status)
+    if run.returncode:
+        raise subprocess.CalledProcessError(run.returncode, command)
+    return {"s": used.ru_utime + used.ru_stime, "MB": used.ru_maxrss / 1e3}
+
+
+def measure(cells: int) -> dict[str, dict[str, float]]:
+    """Every step's seconds and MB for a study of so many ``cells``."""
+    python, dvc = (sys.executable, "-m"), (sys.executable, "-m", "dvc", "repro", "-q")
+    with elsewhere() as folder:
+        build(folder, cells)
+        home = str(folder)
+        found = {"check": measured(*python, "stages.check", home, cwd=REPOSITORY)}
+        found["plan"] = measured(sys.executable, "-c", PLAN, home, STUDY, str(cells), cwd=REPOSITORY)
+        found["dvc repro"] = measured(*dvc, cwd=folder)
+        found["dvc repro, unchanged"] = measured(*dvc, cwd=folder)
+        write_composition(folder, "digits")
+        for name in ("compare", "report"):
+            found[name] = measured(*python, f"stages.{name}", home, cwd=REPOSITORY)
+    every = list(found.values())
+    found["together"] = {"s": sum(step["s"] for step in every), "MB": max(step["MB"] for step in every)}
+    return found
+
+
+def rows(sizes: list[int], found: list[dict[str, dict[str, float]]]) -> list[dict[str, object]]:
+    """A row per step: seconds and MB for every size, and what ten times the largest is reckoned to take."""
+    table = []
+    for step in found[0]:
+        row: dict[str, object] = {"step": step}
+        for unit in ("s", "MB"):
+            values = [each[step][unit] for each in found]
+            row |= {f"{size} cells, {unit}": round(value, 1) for size, value in zip(sizes, values, strict=True)}
+            if len(sizes) > 1:
+                row[f"{10 * sizes[-1]} reckoned, {unit}"] = round(predicted(sizes, values, 10 * sizes[-1]), 1)
+        table.append(row)
+    return table
+
+
+def main() -> None:
+    """Measure, print, and write the table if asked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cells", type=int, nargs="+", default=[100, 1000, 10_000])
+    parser.add_argument("--csv", type=Path, help="write the table there, too")
+    arguments = parser.parse_args()
+    sizes, found = sorted(arguments.cells), []
+    for cells in sizes:
+        found.append(measure(cells))
+        print(
+            cells, *(f"{step}: {used['s']:.1f} s, {used['MB']:.0f} MB" for step, used in found[-1].items()), sep="\n  "
+        )
+    table = rows(sizes, found)
+    print(*table, sep="\n")
+    if len(sizes) > 1:
+        wall = max(table[:-1], key=lambda row: float(str(row[f"{10 * sizes[-1]} reckoned, s"])))
+        print(f"The next wall: {wall['step']}.")
+    if arguments.csv:
+        write_csv(arguments.csv, table, list(table[0]))
+
+
+if __name__ == "__main__":
+    main()
