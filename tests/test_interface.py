@@ -33,7 +33,8 @@ from tests.small import REPOSITORY
 
 WITHOUT = (".png", ".safetensors")  # kinds that no schema is about
 COLUMNS = {
-    "tables/author_weights": columns.AUTHOR_WEIGHTS_COLUMNS, "tables/cells": columns.CELL_COLUMNS,
+    "tables/author_weights": columns.AUTHOR_WEIGHTS_COLUMNS, "tables/begun": columns.BEGUN_COLUMNS,
+    "tables/cells": columns.CELL_COLUMNS,
     "tables/claims": columns.CLAIM_COLUMNS, "tables/comparison": columns.COMPARISON_COLUMNS,
     "tables/findings": columns.FINDING_COLUMNS, "tables/first_epochs": columns.FIRST_EPOCH_COLUMNS,
     "tables/grid": columns.GRID_COLUMNS, "tables/headline": columns.HEADLINE_COLUMNS,

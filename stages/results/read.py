@@ -126,12 +126,11 @@ def read_recorded(layout: Layout, path: Path) -> CellResult:
         raise StageError(f"{path}: {error}.") from None
     if layout.training(cell) != path.parent:
         raise StageError(f"{path} is of {cell.address}, which it does not lie in.")
-    if not _evaluated(layout, cell):
+    if (metrics := _evaluated(layout, cell)) is None:
         raise StageError(f"{layout.evaluation(cell) / 'metrics.json'} is missing or of other seeds.")
-    classes = _parse(Metrics, layout.evaluation(cell) / "metrics.json").classes
-    if (rows := len(cell.recipe.seeds) * cell.recipe.epochs * classes) > MOST_ROWS:
+    if (rows := len(cell.recipe.seeds) * cell.recipe.epochs * metrics.classes) > MOST_ROWS:
         raise StageError(f"{path}: seeds, epochs and classes ask for tables of {rows} rows; {MOST_ROWS} are the most.")
-    return _read_cell(layout, run, cell)
+    return _read_cell(layout, run, cell, metrics, _composition(layout, cell.dataset))
 
 
 def complete_seeds(layout: Layout, params: Cells) -> set[tuple[str, int]]:
@@ -145,7 +144,7 @@ def split_images(layout: Layout, params: Cells) -> dict[str, tuple[int, int]]:
     """How many training and test images every split has that was made here, by its name."""
     counts = {}
     for name in params.splits:
-        table = _composition(layout.composition(name) / "composition.csv")
+        table = _composition(layout, name)
         if table is not None:
             images = table.groupby("part")["images"].sum()
             counts[name] = int(images["train"]), int(images["test"])
