@@ -35,8 +35,11 @@ def unpacked(revision: str) -> Iterator[Path]:
     if (packed := archived(revision)) is None:
         raise StageError(f"{revision} is neither a folder nor a git revision; expected one of them.")
     with tempfile.TemporaryDirectory() as folder:
-        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-            archive.extractall(folder, filter="data")
+        try:
+            with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+                archive.extractall(folder, filter="data")
+        except tarfile.FilterError as error:
+            raise StageError(f"{revision} cannot be unpacked: {error}; remove that link there.") from None
         yield Path(folder)
 
 

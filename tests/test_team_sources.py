@@ -75,6 +75,12 @@ def test_an_archive_and_a_git_revision_give_the_same_as_the_folder(
     assert added(ours, theirs, "clone").record.revision == revision.revision
     assert len(revision.revision) == 40
 
+    (theirs / "out").symlink_to("/etc")
+    for command in (["add", "."], ["-c", "user.name=x", "-c", "user.email=x@x", "commit", "-qm", "x"]):
+        subprocess.run(["git", *command], cwd=theirs, check=True)
+    with pytest.raises(StageError, match="HEAD cannot be unpacked: 'out' is a link to an absolute path"):
+        added(ours, "HEAD", "linked")
+
 
 def recorded(home: Path) -> None:
     """Record the results of a home as DVC does, its objects in published/."""
