@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -19,6 +20,8 @@ PAPER = "softmax-digits"
 OWN = Path(__file__).parent / "own_paper"
 FILES = sorted(str(path.relative_to(OWN)) for folder in ("papers", "models") for path in (OWN / folder).rglob("*.*"))
 RUNS = ("linear", "mlp")
+PASTED = "Model Parameters Accuracy (%)\nOurs (small) 350k 91.28 ± 0.2\n"
+BY_COMMAND = {"models/pasted.py", *(f"papers/pasted/{name}" for name in ("README.md", "claims.csv", "paper.yaml"))}
 
 pytestmark = pytest.mark.pipeline
 
@@ -44,10 +47,14 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
         (made.folder / name).parent.mkdir(exist_ok=True)
         shutil.copy2(OWN / name, made.folder / name)
     made.change(add_entries)
+    table = tmp_path_factory.mktemp("pasted") / "table.txt"
+    table.write_text(PASTED, encoding="utf-8")
+    words = ("--id", "pasted", "--title", "Pasted", "--table", str(table), "--data", "mnist", "--yes")
+    assert "dvc repro evaluate-run@ours-small" in made.run(sys.executable, "-m", "commands", "new-paper", *words).stdout
     changed = made.run("git", "status", "--porcelain", "-uall").stdout.splitlines()
-    assert {line[3:] for line in changed} == {*FILES, "params.yaml"}
-    named = {f"{stage}-run@{run}" for stage in ("train", "evaluate") for run in RUNS}
-    executed = made.stages_run("repro", *(f"evaluate-run@{run}" for run in RUNS))
+    assert {line[3:] for line in changed} == {*FILES, *BY_COMMAND, "params.yaml"}
+    named = {f"{stage}-run@{run}" for stage in ("train", "evaluate") for run in (*RUNS, "ours-small")}
+    executed = made.stages_run("repro", *(f"evaluate-run@{run}" for run in (*RUNS, "ours-small")))
     assert executed == {"check", "download@digits", "split@digits", *named}
     assert made.stages_run("repro", "-s", "compare", "report") == {"compare", "report"}
     return made
@@ -88,6 +95,16 @@ def test_every_published_number_is_beside_that_of_a_full_run(clone: Clone) -> No
     }
     summary = json.loads((clone.folder / "reports" / "summary.json").read_text(encoding="utf-8"))
     assert summary["papers"][PAPER]["runs"] == {"full run": 2, "our reading": 0, "reduced run": 0, "not run": 0}
+
+
+def test_what_the_command_added_is_trained_and_never_judged_by_a_stand_in(clone: Clone) -> None:
+    claims = pd.read_csv(clone.folder / "reports" / "tables" / "pasted" / "claims.csv")
+    assert list(claims["published"]) == ["350k", "91.28%"]
+    assert set(claims["verdict"]) == {"not run"}
+    assert set(claims["reason"]) == {"reduced run"}
+    assert claims["ours"].iloc[1] > 0.5
+    page = (clone.folder / "reports" / "report.html").read_text(encoding="utf-8")
+    assert 'id="T1-ours-small-test_accuracy"' in page
 
 
 def test_the_report_has_its_table(clone: Clone, section: Element) -> None:
