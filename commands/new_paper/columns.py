@@ -10,7 +10,6 @@ from stages.results.metric import Metric
 
 Unit = Literal["", "percent", "fraction", "thousands", "millions"]
 MARKS: dict[Unit, str] = {"": "", "percent": "%", "fraction": "", "thousands": "k", "millions": "m"}
-SHARES = ("accuracy", "error", "precision", "recall", "f1")
 
 _UNITS: tuple[tuple[str, Unit], ...] = (
     (r"[(\[]?(?:in )?(?:%|percent)[)\]]?", "percent"),
