@@ -14,7 +14,7 @@ from commands.adopt import CLOCK, TRAINING, adopt
 from stages.cell import Compute
 from stages.core.errors import StageError
 from stages.core.layout import Layout
-from stages.train import local as train
+from stages.train import side_by_side as train
 from tests.small import small_params, write_split
 
 KEY = "digits-recurnet1-5"

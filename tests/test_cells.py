@@ -23,6 +23,7 @@ from stages.params import load_params
 from stages.train import code_digest as provenance
 from stages.train import local as train
 from stages.train.checkpoint import Checkpoint
+from stages.train.side_by_side import run as train_all
 from tests.small import REPOSITORY, small_cell, small_params, write_split
 
 COMPUTE = Compute(device="cpu", threads=1)
@@ -40,7 +41,7 @@ def layout(tmp_path: Path) -> Layout:
 
 @pytest.fixture
 def trained(layout: Layout) -> Layout:
-    train.run([CELL], COMPUTE, layout)
+    train_all([CELL], COMPUTE, layout)
     return layout
 
 
@@ -67,7 +68,7 @@ def test_curves_have_a_row_per_seed_and_epoch_with_every_metric(trained: Layout)
 def test_training_twice_gives_the_same_bytes_but_for_the_clock(trained: Layout, tmp_path: Path) -> None:
     again = Layout(tmp_path / "again")
     write_split(again)
-    train.run([CELL], COMPUTE, again)
+    train_all([CELL], COMPUTE, again)
     assert contents(trained.training(CELL)) == contents(again.training(CELL))
     machine = trained.training_clock(CELL) / "environment.json"
     assert machine.read_bytes() == (again.training_clock(CELL) / "environment.json").read_bytes()
@@ -78,7 +79,7 @@ def test_an_interrupted_run_continues_from_its_last_checkpoint(
 ) -> None:
     whole = Layout(tmp_path / "whole")
     write_split(whole)
-    train.run([CELL], COMPUTE, whole)
+    train_all([CELL], COMPUTE, whole)
 
     save, saved = Checkpoint.save, []
 
@@ -92,9 +93,9 @@ def test_an_interrupted_run_continues_from_its_last_checkpoint(
         patch.setattr(train, "CHECKPOINT_SECONDS", 0.0)
         patch.setattr(Checkpoint, "save", save_then_stop)
         with pytest.raises(KeyboardInterrupt):
-            train.run([CELL], COMPUTE, layout)
+            train_all([CELL], COMPUTE, layout)
     assert not layout.training(CELL).exists()
-    train.run([CELL], COMPUTE, layout)
+    train_all([CELL], COMPUTE, layout)
     assert "seed 3: continues after epoch 2/3 and 2/3 steps" in capsys.readouterr().out
     assert contents(whole.training(CELL)) == contents(layout.training(CELL))
     assert not (layout.checkpoints / CELL.key).exists()
@@ -105,8 +106,8 @@ def test_a_checkpoint_of_other_parameters_is_not_used(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoint, "remove", lambda self: None)
-        train.run([small_cell(seeds=(0,))], COMPUTE, layout)
-    train.run([small_cell(seeds=(0,), batch_size=10)], COMPUTE, layout)
+        train_all([small_cell(seeds=(0,))], COMPUTE, layout)
+    train_all([small_cell(seeds=(0,), batch_size=10)], COMPUTE, layout)
     said = capsys.readouterr().out
     assert "a checkpoint made with other parameters, data, code or hardware is not used" in said
     assert "continues after" not in said
@@ -117,7 +118,7 @@ def test_altered_data_is_named(layout: Layout) -> None:
     expected = sha256(path)
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(StageError, match=rf"train_labels\.npy is damaged: SHA-256 {expected} was expected"):
-        train.run([CELL], COMPUTE, layout)
+        train_all([CELL], COMPUTE, layout)
 
 
 def test_every_seed_of_a_named_run_trains_on_its_own_draw_and_noise(
@@ -140,7 +141,7 @@ def test_every_seed_of_a_named_run_trains_on_its_own_draw_and_noise(
 
     monkeypatch.setattr(assemble, "load_images", load)
     for home in (layout, other):
-        train.run([params.cell("mine")], COMPUTE, home)
+        train_all([params.cell("mine")], COMPUTE, home)
     assert noise_seeds == [(True, 0), (False, 0), (True, 1), (False, 0)] * 2
 
     def weights(home: Layout, seed: int) -> bytes:
@@ -153,7 +154,7 @@ def test_every_seed_of_a_named_run_trains_on_its_own_draw_and_noise(
     assert set(pd.read_csv(layout.evaluation(params.cell("mine")) / "predicted.csv")) == {"true", "seed-0", "seed-1"}
     wrong = params.model_copy(update={"recipes": {"mnist-rnn": recipe.model_copy(update={"seeds": (0, 2)})}})
     with pytest.raises(StageError, match="digits was drawn for seeds 0, 1, not for 2"):
-        train.run([wrong.cell("mine")], COMPUTE, layout)
+        train_all([wrong.cell("mine")], COMPUTE, layout)
 
 
 def test_the_command_line_trains_a_named_run(tmp_path: Path) -> None:
@@ -195,7 +196,7 @@ def test_a_gunn_can_be_checkpointed_though_its_document_says_not(
     cell = params.cell("gunn-as-published")
     recipe = cell.recipe.model_copy(update={"epochs": 3})
     cell = cell.model_copy(update={"dataset": "digits", "recipe": recipe})
-    train.run([cell], COMPUTE, layout)
+    train_all([cell], COMPUTE, layout)
     other = Layout(tmp_path / "stopped")
     write_split(other)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
@@ -208,6 +209,6 @@ def test_a_gunn_can_be_checkpointed_though_its_document_says_not(
 
         patch.setattr(Checkpoint, "save", stop_after_two)
         patch.setattr(train, "CHECKPOINT_SECONDS", 0.0)
-        train.run([cell], COMPUTE, other)
-    train.run([cell], COMPUTE, other)
+        train_all([cell], COMPUTE, other)
+    train_all([cell], COMPUTE, other)
     assert contents(layout.training(cell)) == contents(other.training(cell))

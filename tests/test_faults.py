@@ -22,7 +22,7 @@ from stages.core.errors import run_stage
 from stages.core.layout import Layout
 from stages.split.write import write_split as write_arrays
 from stages.splits.format import Part, SplitData
-from stages.train import local as train
+from stages.train import side_by_side as train
 from tests.small import REPOSITORY, small_cell, write_split
 
 COMPUTE = Compute(device="cpu", threads=1)

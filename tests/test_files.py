@@ -11,7 +11,7 @@ from stages.cell import Compute
 from stages.core.errors import StageError, run_stage
 from stages.core.files import atomic_folder, atomic_path, read_json, write_text
 from stages.core.layout import Layout
-from stages.train import local as train
+from stages.train import side_by_side as train
 from tests.small import small_cell, write_split
 
 
