@@ -37,7 +37,7 @@ def clone(tmp_path: Path) -> Iterator[Clone]:
 
 def some_seconds(params: dict[str, Any]) -> None:
     params["slurm"] = {"at_once": 2, "minutes": 5}
-    params["recipes"]["mnist-rnn"] |= {"epochs": 60, "batch_size": 8}
+    params["recipes"]["mnist-rnn"] |= {"epochs": 120, "batch_size": 8}
 
 
 def driver(clone: Clone) -> subprocess.Popen[str]:
@@ -65,9 +65,13 @@ def test_what_is_warned_or_killed_goes_on_from_its_checkpoint_bit_for_bit_and_wh
     warned, killed, held = (f"{number[1]}_{place}" for place in range(3))
     said("scontrol", "hold", held)
     logs = {job: clone.folder / f".slurm/jobs/{job}_0_log.out" for job in (warned, killed, held)}
-    for job in (warned, killed):
-        until(lambda log=logs[job]: log.is_file() and "epoch 2/60" in log.read_text(), f"job {job} at work", 120)
+
+    def at_work(job: str) -> bool:
+        return logs[job].is_file() and "epoch 2/" in logs[job].read_text()
+
+    until(lambda: at_work(warned), f"job {warned} at work", 120)
     said("scancel", "--signal=USR2", warned)  # as Slurm does before the end of a job's time
+    until(lambda: at_work(killed), f"job {killed} at work", 120)
     said("scontrol", "requeue", killed)  # as for a more urgent job, and without a warning
     for job in (warned, killed):
         until(lambda job=job: state(job) == "PENDING", f"job {job} in the queue again")
