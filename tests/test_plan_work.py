@@ -46,3 +46,10 @@ def test_a_seed_that_comes_to_its_end_is_kept_for_the_stage(tmp_path: Path, capf
     capfd.readouterr()
     complete(layout)
     assert f"{KEY} seed 1: trained before, taken over" in capfd.readouterr().out
+
+
+def test_what_cannot_begin_is_passed_over_when_it_is_its_turn(tmp_path: Path) -> None:
+    asked: list[Task] = []
+    tasks = [Task((KEY, 0), 1), Task((KEY, 1), 1)]
+    assert work_off(tasks, tmp_path, 1, float("inf"), lambda task: bool(asked.append(task))) == (set(), set())
+    assert asked == tasks

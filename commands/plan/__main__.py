@@ -10,10 +10,10 @@ was not timed on this machine with today's code is timed first, for a twentieth 
 HOME/pace.csv, which the report uses, too. A network that was not reached is left out, or has "about" so many hours by
 the runs that were made, if this is their machine.
 
-With --go, splits that are missing are made, and one training per core works until the hours are over, each under its
-full recipe; what still trains then is paused at a checkpoint, and its whole epochs are in HOME/started.csv. Then DVC
-evaluates what is complete (further seeds of a run are asked for in HOME/params.yaml), compares, and renders the report.
-Asked again, it goes on where it was. Ctrl-C pauses, too.
+With --go one training per core works until the hours are over, each under its full recipe, for which splits that are
+missing are made; what still trains then is paused at a checkpoint, and its whole epochs are in HOME/started.csv. Then
+DVC evaluates what is complete (further seeds of a run are asked for in HOME/params.yaml), compares, and renders the
+report. Asked again, it goes on where it was. Ctrl-C pauses, too.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import signal
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from commands.plan.listed import gained, listed
@@ -31,7 +32,7 @@ from commands.plan.order import Epochs, Question, Step, Unit, ordered
 from commands.plan.progress import trained_epochs
 from commands.plan.questions import questions
 from commands.plan.timing import this_machine, time_steps, unknown
-from commands.plan.work import evaluate, make_splits, render, tasks_of, work_off
+from commands.plan.work import evaluate, has_split, make_split, render, tasks_of, work_off
 from stages.cell import Compute
 from stages.compare.pace import Pace
 from stages.compare.tables import documents_of
@@ -116,9 +117,10 @@ def steps_of(found: Open, params: Params, done: Epochs, jobs: int, hours: float)
 def go(steps: Sequence[Step], before: Open, layout: Layout, machine: Machine, jobs: int, deadline: float) -> None:
     """Work the plan off, and tell what it brought."""
     params = load_params(layout.params)
-    missing = make_splits([params.cell(task.unit[0]) for task in tasks_of(steps)], layout)
-    tasks = [task for task in tasks_of(steps) if params.cell(task.unit[0]).dataset not in missing]
-    paused, failed = work_off(tasks, layout.home, jobs, deadline)
+    dataset = {key: params.cell(key).dataset for key in {task.unit[0] for task in tasks_of(steps)}}
+    made = cache(lambda name: make_split(name, layout))  # when it is needed, and tried once
+    paused, failed = work_off(tasks_of(steps), layout.home, jobs, deadline, lambda task: made(dataset[task.unit[0]]))
+    tasks = [task for task in tasks_of(steps) if has_split(dataset[task.unit[0]], layout)]
     keys = dict.fromkeys(task.unit[0] for task in tasks)
     have = trained_epochs(_units(keys, params, tasks_of(steps)), params, layout)
     complete = {unit for unit, epochs in have.items() if epochs == params.cell(unit[0]).recipe.epochs}

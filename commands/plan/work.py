@@ -7,14 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ruamel.yaml import YAML
 
 from commands.plan.order import Step, Unit
-from stages.cell import Cell
 from stages.core.dependencies import ROOT
 from stages.core.files import atomic_path
 from stages.core.layout import Layout
@@ -42,11 +41,14 @@ def tasks_of(steps: Iterable[Step]) -> list[Task]:
     return [Task(unit, epochs) for step in steps for unit, epochs in step.epochs.items()]
 
 
-def work_off(tasks: Sequence[Task], home: Path, jobs: int, deadline: float) -> tuple[set[Unit], set[Unit]]:
+def work_off(
+    tasks: Sequence[Task], home: Path, jobs: int, deadline: float, can_begin: Callable[[Task], bool] = lambda _: True
+) -> tuple[set[Unit], set[Unit]]:
     """Train ``jobs`` tasks at a time, in their order, until ``deadline`` (of time.monotonic()).
 
     What still trains then is paused at a checkpoint. Returns the units that were paused, and those that failed, whose
-    further tasks are left out. Whatever ends this pauses them, too.
+    further tasks are left out. Whatever ends this pauses them, too. ``can_begin``: asked when it is a task's turn; what
+    cannot is passed over.
     """
     waiting, running = list(tasks), dict[Task, subprocess.Popen[bytes]]()
     failed: set[Unit] = set()
@@ -56,7 +58,8 @@ def work_off(tasks: Sequence[Task], home: Path, jobs: int, deadline: float) -> t
             ready = next((task for task in waiting if task.unit not in busy), None)
             if ready is not None and len(running) < jobs:
                 waiting.remove(ready)
-                running[ready] = _start(ready, home)
+                if can_begin(ready):
+                    running[ready] = _start(ready, home)
                 continue
             time.sleep(POLL_SECONDS)
             for task, process in list(running.items()):
@@ -83,13 +86,14 @@ def _pause(running: dict[Task, subprocess.Popen[bytes]]) -> set[Unit]:
     return {task.unit for task, process in running.items() if process.wait() != 0}
 
 
-def make_splits(cells: Sequence[Cell], layout: Layout) -> set[str]:
-    """Have DVC make the splits of ``cells`` that are not here; the names of those that could not be made."""
-    failed = set()
-    for dataset in dict.fromkeys(cell.dataset for cell in cells):
-        if not (layout.data(dataset) / "dataset.json").is_file() and not _repro(layout, [split_stage(dataset, layout)]):
-            failed.add(dataset)
-    return failed
+def has_split(dataset: str, layout: Layout) -> bool:
+    """Whether a split was made here."""
+    return (layout.data(dataset) / "dataset.json").is_file()
+
+
+def make_split(dataset: str, layout: Layout) -> bool:
+    """Have DVC make a split that is not here; whether it is here then."""
+    return has_split(dataset, layout) or _repro(layout, [split_stage(dataset, layout)])
 
 
 def split_stage(dataset: str, layout: Layout) -> str:
