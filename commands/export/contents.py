@@ -23,7 +23,7 @@ from stages.params import Params, load_params
 Files = dict[str, bytes]  # by path in the archive
 
 OF_ROOT = ("requirements.lock", "pyproject.toml", "LICENSE", "CITATION.cff")
-OF_HOME = ("params.yaml", "dvc.yaml", "dvc.lock", "scores.csv", "headline.json", "started.csv")
+OF_HOME = ("params.yaml", "dvc.yaml", "dvc.lock", "scores.csv", "headline.json", "started.csv", "pace.csv")
 OF_PAPER = ("paper.yaml", "claims.csv", "README.md")  # the authors' own logs are theirs
 WEIGHTS = ".safetensors"
 

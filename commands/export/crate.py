@@ -48,6 +48,7 @@ ABOUT = {
     "dvc.lock": "What every stage was made from, and the MD5 of what it made",
     "scores.csv": "A row per result",
     "started.csv": "First epochs of trainings that are not complete",
+    "pace.csv": "How long a training step of each network takes",
     "headline.json": "The headline's numbers",
     "checked/cells.json": "Every cell that the parameters name",
     "reports/report.html": "The report",
