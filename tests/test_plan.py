@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from commands.plan.listed import counted, gained, trained
-from commands.plan.order import Question, Schedule, Step, ordered
-from commands.plan.questions import FIRST, NUMBER, SENTENCE, questions
+from commands.plan.order import FIRST, NUMBER, SENTENCE, Question, Schedule, Step, ordered
+from commands.plan.questions import questions
 from commands.plan.timing import time_step, unknown
 from commands.plan.work import ask_for_seeds, tasks_of
 from stages.cell import Compute
@@ -48,10 +48,23 @@ def test_most_answers_per_hour_come_first_and_what_is_shared_is_paid_once() -> N
 
 
 def test_first_epochs_are_the_beginning_of_the_whole_run() -> None:
-    asked = [ask("first", slow=1), ask("whole", slow=10)]
+    asked = [ask("first", slow=1), ask("whole", slow=10)]  # as if both decided something
     steps = ordered(asked, hours, {}, cores=2)
     assert told(steps) == [("first", 1.0, 1.0), ("whole", 9.0, 10.0)]  # not at the same time, though a core is free
     assert [trained(step) for step in steps] == ["slow seed 0, epochs 1 to 1", "slow seed 0, epochs 2 to 10"]
+
+
+def test_first_epochs_get_the_time_that_what_decides_leaves_over() -> None:
+    begins = [replace(ask(f"begins {n}", **{f"quick{n}": 1}), kind=FIRST) for n in range(3)]
+
+    def each(key: str, epochs: int) -> float:
+        return epochs * (0.1 if key.startswith("quick") else 1.0)
+
+    steps = ordered([*begins, ask("decided", slow=2), ask("late", slow2=9)], each, {}, cores=1, limit=2.25)
+    assert [step.answers[0].id for step in steps[:3]] == ["decided", "begins 0", "begins 1"]
+    assert [step.ends <= 2.25 for step in steps] == [True, True, True, False, False]
+    shared = [replace(ask("begins", slow=1), kind=FIRST), ask("decided", slow=2)]
+    assert [answer.id for answer in ordered(shared, each, {}, cores=1)[0].answers] == ["begins", "decided"]
 
 
 def test_what_is_trained_already_costs_nothing() -> None:

@@ -1,1 +1,1 @@
-"""The command `plan`: what open numbers and sentences need, most answers per hour first, and working it off."""
+"""The command `plan`: what open numbers and sentences need, what decides most per hour first, and working it off."""

@@ -1,14 +1,14 @@
-"""Plan hours of training: what each open number and sentence needs, most answers per hour first.
+"""Plan hours of training: what each open number and sentence needs, what decides most per hour first.
 
     python -m commands plan full --hours 2            # what could be known in two hours on this machine
     python -m commands plan full --hours 2 --go       # work it off on all cores, and say what was decided
     python -m commands plan full --device cuda        # figures of a GPU, timed here or recorded elsewhere
 
 Open are published numbers that no full run here has decided, the document's sentences that several seeds have not, and
-how a run begins beside the authors' log. Hours are those of a core of its own, by a timed step of each network. What
-was not timed on this machine with today's code is timed first, for a twentieth of the hours at most, and recorded in
-HOME/pace.csv, which the report uses, too. A network that was not reached is left out, or has "about" so many hours by
-the runs that were made, if this is their machine.
+how a run begins beside the authors' log, which decides no number and gets the time that is left. Hours are those of a
+core of its own, by a timed step of each network. What was not timed on this machine with today's code is timed first,
+for a twentieth of the hours at most, and recorded in HOME/pace.csv, which the report uses, too. A network that was not
+reached is left out, or has "about" so many hours by the runs that were made, if this is their machine.
 
 With --go one training per core works until the hours are over, each under its full recipe, for which splits that are
 missing are made; what still trains then is paused at a checkpoint, and its whole epochs are in HOME/started.csv. Then

@@ -7,8 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from commands.plan.order import Question, Step
-from commands.plan.questions import KINDS, NUMBER
+from commands.plan.order import KINDS, NUMBER, SENTENCE, Question, Step
 from stages.compare.columns import LADDER_COLUMNS, STATEMENT_COLUMNS
 from stages.compare.pace import TIMED, Pace
 from stages.core.layout import Layout
@@ -28,7 +27,9 @@ def listed(
     console = Console(width=None if Console().is_terminal else 120)
     told = counted(questions)
     console.print(f"Open: {told}. On {pace.machine}, {jobs} side by side.", highlight=False)
-    table = Table(title="What answers most per hour comes first", title_justify="left")
+    table = Table(
+        title="What decides most per hour comes first; first epochs get the time that is left", title_justify="left"
+    )
     for column in ("answers", "hours of a core", "done after"):
         table.add_column(column, justify="left" if column == "answers" else "right")
     table.add_column("trains", overflow="fold")
@@ -105,7 +106,7 @@ def _answers(question: Question, layout: Layout) -> Iterator[str]:
     if question.kind == NUMBER:
         rows = read_rows(folder / "ladder.csv", LADDER_COLUMNS)
         yield from (row["words"] for row in rows if row["id"] == question.id and row["rung"] == "run")
-    elif question.kind == "sentence":
+    elif question.kind == SENTENCE:
         yield from (
             row["outcome"]
             for row in read_rows(folder / "statements.csv", STATEMENT_COLUMNS)

@@ -1,4 +1,4 @@
-"""What comes first: a greedy choice of what brings most answers per hour, and when it would be done."""
+"""What comes first: a greedy choice of what decides most per hour, and when it would be done."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+NUMBER, SENTENCE, FIRST = "number", "sentence", "first epochs"
+KINDS = (NUMBER, SENTENCE, FIRST)
 Unit = tuple[str, int]  # a cell's key and a seed
 Epochs = Mapping[Unit, int]
 Hours = Callable[[str, int], float]  # of so many epochs of one seed of a cell
@@ -13,7 +15,7 @@ Hours = Callable[[str, int], float]  # of so many epochs of one seed of a cell
 
 @dataclass(frozen=True)
 class Question:
-    """Something open. ``id``: what it is asked of, in ``document``; ``kind``: number, sentence or first epochs.
+    """Something open. ``id``: what it is asked of, in ``document``; ``kind``: one of :data:`KINDS`.
 
     ``needs``: how many epochs of which seeds would answer it, from the first on; ``why``: why none would.
     """
@@ -73,6 +75,7 @@ def ordered(
 ) -> list[Step]:
     """Step by step what answers most per hour, what can be done within ``limit`` hours before what cannot.
 
+    First epochs decide no number, and with few seeds often cannot tell: they get the time that is left over.
     ``done``: epochs that are trained already. What costs nothing comes first. Questions that nothing answers, or of
     which the hours are not known (NaN), are left out.
     """
@@ -82,7 +85,7 @@ def ordered(
         wanted = dict.fromkeys(tuple(sorted(schedule.lacking(each.needs).items())) for each in left)
         best = max(
             (_step(dict(needs), left, schedule, hours) for needs in wanted),
-            key=lambda step: (step.ends <= limit, _per_hour(step), -step.hours),
+            key=lambda step: (step.ends <= limit, _decides(step), _per_hour(step), -step.hours),
         )
         schedule, _ = schedule.then(best.epochs, hours)
         steps.append(best)
@@ -95,6 +98,10 @@ def _step(needs: Epochs, left: Sequence[Question], schedule: Schedule, hours: Ho
     answers = tuple(each for each in left if not after.lacking(each.needs))
     before = {unit: schedule.epochs.get(unit, 0) for unit in needs}
     return Step(answers, needs, before, schedule.cost(needs, hours), ends)
+
+
+def _decides(step: Step) -> bool:
+    return any(each.kind != FIRST for each in step.answers)
 
 
 def _per_hour(step: Step) -> float:

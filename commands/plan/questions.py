@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from fnmatch import fnmatchcase
 
-from commands.plan.order import Question, Unit
+from commands.plan.order import FIRST, NUMBER, SENTENCE, Question, Unit
 from stages.compare.deciding import SEVERAL, open_rows
 from stages.compare.departures import CANNOT_TELL
 from stages.compare.first_epochs import whole_seeds
@@ -19,8 +19,6 @@ from stages.documents.author_log import load_author_log
 from stages.documents.paper import PAPERS
 from stages.params import Cells
 
-NUMBER, SENTENCE, FIRST = "number", "sentence", "first epochs"
-KINDS = (NUMBER, SENTENCE, FIRST)
 TWO = 2  # seeds: the fewest that tell how far seeds differ
 
 
