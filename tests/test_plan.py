@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from commands.plan.listed import counted, gained, trained
+from commands.plan.listed import BEYOND, counted, gained, listed, trained
 from commands.plan.order import FIRST, NUMBER, SENTENCE, Question, Schedule, Step, ordered
 from commands.plan.questions import questions
 from commands.plan.timing import time_step, unknown
@@ -141,6 +141,26 @@ def test_runs_whose_steps_do_the_same_share_a_figure(full: Params) -> None:
     assert len(set(same)) == 1
     others = {work_of(full.cell(key)) for key in ("lstm", "elman", "lstm-generalized", "mnist-recurnet1-4", "gunn")}
     assert len(others) == 5
+
+
+def test_of_what_does_not_fit_the_first_few_are_listed_unless_all_are_asked_for(
+    full: Params, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pace = Pace((), (timed("lstm", work_of(full.cell("lstm"))),), HERE)
+    steps = [
+        Step((ask(str(epochs), lstm=epochs),), {("lstm", 0): epochs}, {("lstm", 0): epochs - 1}, 1.0, float(epochs))
+        for epochs in range(1, 11)
+    ]
+    asked = [answer for step in steps for answer in step.answers]
+    listed(steps, asked, pace, full, 1, 2.5)
+    said = capsys.readouterr().out
+    assert said.count("lstm seed 0, epochs") == 2 + BEYOND
+    assert f"{8 - BEYOND} further steps do not fit" in said
+    assert "Within 2.5 hours: 2 numbers." in said
+    listed(steps, asked, pace, full, 1, 2.5, every=True)
+    said = capsys.readouterr().out
+    assert said.count("lstm seed 0, epochs") == len(steps)
+    assert "further" not in said
 
 
 def test_a_step_is_timed_recorded_and_not_timed_again(tmp_path: Path) -> None:

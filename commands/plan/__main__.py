@@ -151,6 +151,7 @@ def main() -> None:
     )
     parser.add_argument("--device", choices=("cpu", "cuda"), help="figures of this kind of machine")
     parser.add_argument("--jobs", type=int, help="trainings side by side (default: one per core, or one on a GPU)")
+    parser.add_argument("--all", action="store_true", help="list every step that does not fit, too")
     parser.add_argument("--go", action="store_true", help="work it off")
     arguments = parser.parse_args()
     started = time.monotonic()
@@ -172,7 +173,7 @@ def main() -> None:
     needed = dict.fromkeys(unit for each in found.questions for unit in each.needs)
     done = trained_epochs(needed, params, layout)
     steps = steps_of(found, params, done, jobs, arguments.hours)
-    listed(steps, found.questions, found.pace, params, jobs, arguments.hours)
+    listed(steps, found.questions, found.pace, params, jobs, arguments.hours, arguments.all)
     if arguments.go and not here:
         raise StageError("--go trains here: leave out --device, or name one that this machine has.")
     if arguments.go:

@@ -6,6 +6,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from commands.plan.order import KINDS, NUMBER, SENTENCE, Question, Step
 from stages.compare.columns import LADDER_COLUMNS, STATEMENT_COLUMNS
@@ -14,32 +15,32 @@ from stages.core.layout import Layout
 from stages.core.tables import read_rows
 from stages.params import Params
 
+if TYPE_CHECKING:  # read where it is used
+    from rich.table import Table
+
+BEYOND = 5  # steps that are listed though they do not fit into the time
 BUSY = 0.5  # processes that want each core, from which on the machine is not ours alone
 
 
 def listed(
-    steps: Sequence[Step], questions: Sequence[Question], pace: Pace, params: Params, jobs: int, limit: float
+    steps: Sequence[Step],
+    questions: Sequence[Question],
+    pace: Pace,
+    params: Params,
+    jobs: int,
+    limit: float,
+    every: bool = False,
 ) -> None:
-    """Print a row per step, and what no step answers."""
+    """Print a row per step, of what does not fit the first few unless ``every``, and what no step answers."""
     from rich.console import Console
-    from rich.table import Table
 
     console = Console(width=None if Console().is_terminal else 120)
-    told = counted(questions)
-    console.print(f"Open: {told}. On {pace.machine}, {jobs} side by side.", highlight=False)
-    table = Table(
-        title="What decides most per hour comes first; first epochs get the time that is left", title_justify="left"
-    )
-    for column in ("answers", "hours of a core", "done after"):
-        table.add_column(column, justify="left" if column == "answers" else "right")
-    table.add_column("trains", overflow="fold")
+    console.print(f"Open: {counted(questions)}. On {pace.machine}, {jobs} side by side.", highlight=False)
     fits = [step for step in steps if step.ends <= limit]
-    for step in steps:
-        after = f"{step.ends:.2f} h" if step.ends <= limit else "-"
-        table.add_row(counted(step.answers), hours_of(step, pace, params), after, trained(step))
-        if fits and step is fits[-1] and len(fits) < len(steps):
-            table.add_section()
-    console.print(table)
+    shown = steps if every else steps[: len(fits) + BEYOND]
+    console.print(_table(shown, fits, pace, params))
+    if len(shown) < len(steps):
+        console.print(f"{len(steps) - len(shown)} further steps do not fit, either: --all lists them.", highlight=False)
     if math.isfinite(limit):
         could = counted(each for step in fits for each in step.answers) or "nothing"
         console.print(f"Within {limit:g} hours: {could}.", highlight=False)
@@ -49,6 +50,22 @@ def listed(
         console.print(f"Not in the plan, {count}: {reason}.", highlight=False)
     if pace.machine is not None and pace.machine.device == "cpu" and _load() > BUSY * (os.cpu_count() or 1):
         console.print(f"Other work goes on here (load {_load():.1f}): it takes longer while that lasts.")
+
+
+def _table(shown: Sequence[Step], fits: Sequence[Step], pace: Pace, params: Params) -> Table:
+    from rich.table import Table
+
+    table = Table(
+        title="What decides most per hour first; first epochs get the time that is left", title_justify="left"
+    )
+    for column in ("answers", "hours of a core", "done after"):
+        table.add_column(column, justify="left" if column == "answers" else "right")
+    table.add_column("trains", overflow="fold")
+    for number, step in enumerate(shown, 1):
+        after = f"{step.ends:.2f} h" if number <= len(fits) else "-"
+        last = number == len(fits) < len(shown)
+        table.add_row(counted(step.answers), hours_of(step, pace, params), after, trained(step), end_section=last)
+    return table
 
 
 def _load() -> float:
