@@ -16,6 +16,7 @@ from stages.compare.claims_in_words import statement_rows
 from stages.compare.columns import TableRow
 from stages.compare.side_by_side import Beside
 from stages.core.layout import Layout
+from stages.documents.claims import load_claims
 from stages.documents.paper import PAPERS, load_paper
 from stages.documents.statement import Statement
 from stages.params import Energy, load_params
@@ -70,6 +71,12 @@ def reaching(result: CellResult, *epochs: int | None) -> CellResult:
 def first(count: int, images: int = IMAGES) -> np.ndarray:
     """The first ``count`` images are right; of two such runs all disagreements go one way."""
     return np.arange(images) < count
+
+
+def beside(paper: str, results: tuple[CellResult, ...]) -> Beside:
+    read = load_paper(PAPERS / paper)
+    ours = {result.cell.key: result for result in results if result.cell.paper == paper}
+    return Beside(read, load_claims(PAPERS / paper / "claims.csv", read), ours, Energy())
 
 
 def judge(runs: dict[str, Right | CellResult], *statements: dict[str, Any]) -> list[TableRow]:

@@ -14,8 +14,8 @@ from stages.params import load_params
 from stages.report.page import environment
 from stages.results.records import Part
 from stages.results.started import _machines
+from tests.beginnings import begun, beside
 from tests.small import REPOSITORY
-from tests.test_first_epochs import begun, beside
 
 
 def test_a_seed_that_is_not_complete_has_a_row_with_its_last_epoch() -> None:

@@ -14,15 +14,14 @@ from models.registry import build
 from stages.compare.columns import OPEN_COLUMNS
 from stages.compare.deciding import NO_CELL, OTHER_RECIPE, SEVERAL, open_rows, seeds_needed
 from stages.compare.pace import BY_MACS, SAME_NETWORK, THIS_RUN, Pace, macs, seconds_per_epoch, work
-from stages.compare.side_by_side import Beside
 from stages.core.layout import Layout
-from stages.documents.claims import Claim, load_claims
-from stages.documents.paper import PAPERS, load_paper
+from stages.documents.claims import Claim
 from stages.evaluate.size import macs as macs_of_model
-from stages.params import Energy, Params, load_params
+from stages.params import Params, load_params
 from stages.results.cell_result import CellResult
 from stages.results.read import read_results
 from tests.fake_results import write_cells, write_split
+from tests.judged import beside
 from tests.small import REPOSITORY
 
 MADE = ["lstm", "elman", "resnet1"]
@@ -41,12 +40,6 @@ def results(params: Params, tmp_path_factory: pytest.TempPathFactory) -> tuple[C
     for split in ("mnist", "cifar10"):
         write_split(home, split)
     return read_results(Layout(home), params).cells
-
-
-def beside(paper: str, results: tuple[CellResult, ...]) -> Beside:
-    read = load_paper(PAPERS / paper)
-    ours = {result.cell.key: result for result in results if result.cell.paper == paper}
-    return Beside(read, load_claims(PAPERS / paper / "claims.csv", read), ours, Energy())
 
 
 def rows(paper: str, results: tuple[CellResult, ...], params: Params) -> dict[str, dict]:

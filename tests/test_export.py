@@ -26,8 +26,8 @@ from stages.core.layout import Layout
 from stages.core.tables import read_rows, write_csv
 from stages.params import load_params
 from tests.fake_results import write_cell
+from tests.interface import check
 from tests.small import REPOSITORY
-from tests.test_interface import check
 
 FULL = REPOSITORY / "full"
 TAKEN = ("params.yaml", "dvc.yaml", "dvc.lock", "scores.csv", "started.csv")

@@ -135,19 +135,21 @@ def test_a_worker_that_dies_is_one_sentence() -> None:
 ON_A_SMALL_DISK = """
 import os, shutil, sys
 from pathlib import Path
+from stages.cell import Compute
+from stages.core.errors import run_stage
 from stages.core.layout import Layout
-from tests.test_faults import CELL, train_cell
-from tests.small import write_split
+from stages.train import side_by_side as train
+from tests.small import small_cell, write_split
 
 home = Path(sys.argv[1])
-layout = Layout(home)
+layout, cell = Layout(home), small_cell(epochs=2)
 
 def attempt():
     try:
-        train_cell(layout)
+        run_stage(lambda: train.run([cell], Compute(device="cpu", threads=1), layout))
     except SystemExit as error:
         print(error)
-    print(sorted(path.name for path in home.rglob("*.part")), (layout.training(CELL) / "run.json").is_file())
+    print(sorted(path.name for path in home.rglob("*.part")), (layout.training(cell) / "run.json").is_file())
 
 def attempt_with(bytes_left):
     with (home / "filler").open("wb") as stream:

@@ -26,8 +26,7 @@ from stages.documents.paper import PAPERS, Paper, load_paper
 from stages.params import load_params
 from stages.report.benchmark_tables import FIRST_EPOCH_COLUMNS, RESULTS
 from stages.report.page import environment
-from stages.results.cell_result import CURVE_COLUMNS
-from stages.results.started import Begun
+from tests.beginnings import FULL, begun, beside
 from tests.small import REPOSITORY
 
 RULE = FirstEpochsRule(epochs=2, margins={"train_loss": 0.15, "test_accuracy": 0.6}, rivals={})
@@ -148,31 +147,6 @@ def test_losses_are_compared_as_logarithms_and_accuracies_as_logits() -> None:
     edge = on_scale(table.assign(test_accuracy=[1.0, 0.0, 0.1]), RULE)
     assert edge is not None
     assert np.isfinite(edge).all()
-
-
-# Two runs of a document, begun: their curves are made of the log's.
-
-FULL = load_params(REPOSITORY / "full" / "params.yaml")
-
-
-def begun(key: str, like: str, offsets: tuple[float, ...], recipe_of: object = FULL) -> Begun:
-    """A run whose seeds have the log of ``like``, their losses and odds times exp of ``offsets``."""
-    log = load_author_log(PAPERS / "mnist-rnn")
-    rows = log[(log["run"] == like) & (log["epoch"] < 10)]
-    odds = rows["test_accuracy"] / (1 - rows["test_accuracy"])
-    seeds = [
-        rows.assign(
-            seed=seed,
-            train_loss_sum=rows["train_loss_sum"] * math.exp(offset),
-            test_accuracy=1 / (1 + 1 / (odds * math.exp(offset))),
-        )
-        for seed, offset in enumerate(offsets)
-    ]
-    return Begun(recipe_of.cell(key), pd.concat(seeds).reindex(columns=CURVE_COLUMNS))  # type: ignore[attr-defined]
-
-
-def beside(**started: Begun) -> Beside:
-    return Beside(load_paper(PAPERS / "mnist-rnn"), [], {}, FULL.energy, {b.cell.key: b for b in started.values()})
 
 
 def log_of(paper: str = "mnist-rnn") -> pd.DataFrame:

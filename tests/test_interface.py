@@ -28,10 +28,9 @@ from stages.results.started import STARTED_COLUMNS
 from stages.results.timed import PACE_COLUMNS
 from stages.train.outputs import TIMING_COLUMNS
 from tests.fake_results import write_cells, write_split
-from tests.interface import INDEX, SCHEMAS, about, schema, wrong
+from tests.interface import INDEX, SCHEMAS, check, schema, wrong
 from tests.small import REPOSITORY
 
-WITHOUT = (".png", ".safetensors")  # kinds that no schema is about
 COLUMNS = {
     "tables/author_weights": columns.AUTHOR_WEIGHTS_COLUMNS, "tables/begun": columns.BEGUN_COLUMNS,
     "tables/cells": columns.CELL_COLUMNS,
@@ -54,22 +53,6 @@ RECORDS = {
     "results/run": records.Run, "results/metrics": records.Metrics, "results/latency": records.Latency,
     "results/environment": records.Environments, "results/scores": records.WeightScores,
 }  # fmt: skip
-
-
-def files(home: Path) -> list[Path]:
-    places = [*home.glob("*.csv"), home / "headline.json", *(home / "reports").glob("*.json")]
-    deep = (path for top in ("reports/tables", "results") for path in (home / top).rglob("*"))
-    return [path for path in (*places, *deep) if path.is_file() and path.suffix not in WITHOUT]
-
-
-def check(home: Path, minimum: int) -> None:
-    """Every file of the interface has one schema and is as it says; there are as many as ``minimum``, or more."""
-    found = [path for path in files(home) if path.name != "spotcheck.csv"]
-    assert len(found) >= minimum
-    for path in found:
-        named = about(path.relative_to(home).as_posix())
-        assert len(named) == 1, (path, named)
-        assert wrong(path, named[0]) == [], path
 
 
 def test_the_full_report_in_git_is_as_the_schemas_say() -> None:

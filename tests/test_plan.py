@@ -20,8 +20,8 @@ from stages.core.layout import Layout
 from stages.core.tables import read_csv
 from stages.params import Params, load_params
 from stages.results.timed import PACE_COLUMNS, Machine, Timed, read_timed, work_of, write_timed
+from tests.judged import beside
 from tests.small import REPOSITORY, small_cell
-from tests.test_deciding import beside
 
 HERE, THERE = Machine("cpu", "abacus", 1), Machine("cuda", "loom", 16)
 

@@ -81,3 +81,10 @@ def test_the_floor_plan_names_every_room() -> None:
 @pytest.mark.parametrize("path", sorted(REPOSITORY.glob("tests/test_*.py")), ids=lambda path: path.stem)
 def test_the_first_line_of_a_test_file_says_what_it_is_about(path: Path) -> None:
     assert path.read_text(encoding="utf-8").startswith('"""')
+
+
+def test_no_file_of_tests_is_a_library_of_another() -> None:
+    files = sorted((REPOSITORY / "tests").glob("*.py"))
+    assert len(files) > 100
+    imported = re.compile(r"^\s*(?:from tests\.test_|import tests\.test_|from tests import .*\btest_)", re.MULTILINE)
+    assert [path.name for path in files if imported.search(path.read_text(encoding="utf-8"))] == []
