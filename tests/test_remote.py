@@ -21,6 +21,8 @@ from tests.small import REPOSITORY
 
 SIZE = {"object_store_memory": 100 * 2**20, "include_log_monitor": False}
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
