@@ -24,7 +24,7 @@ EXCUSED = (
     Excused(("stages", "stages.core.dependencies", "stages.core.unchanged"), "refuses what was edited meanwhile"),
     Excused(("stages.core.tables",), "writes numbers as the shortest text that reads back as them", (*DATA, *NETWORKS)),
     Excused(("stages.core.progress",), "what is shown meanwhile", ("download*", "train*")),
-    Excused(("stages.core.cores",), "how many trainings are side by side, each as if it were alone", ("train*",)),
+    Excused(("stages.core.cores",), "how many work side by side, each as if it were alone", ("train*", "report")),
     Excused(("stages.core.torch_compiler",), "what is not imported computes nothing"),
     Excused(("stages.core.torchvision_import",), "every byte is compared with the official hashes", ("download*",)),
     Excused(

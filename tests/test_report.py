@@ -168,7 +168,7 @@ def test_a_second_run_gives_the_same_bytes(homes, monkeypatch: pytest.MonkeyPatc
 def test_a_stale_result_is_named_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which has no figures here: drawing them takes longer than all the rest."""
     blank = Drawing('<svg width="1pt" height="1pt"/>', b"")
-    monkeypatch.setattr(page_module, "draw_all", lambda figures, _: ({each.name: blank for each in figures}, ""))
+    monkeypatch.setattr(page_module, "draw_all", lambda figures, *_: ({each.name: blank for each in figures}, ""))
     params = (ROOT / "params.yaml").read_text()
     (tmp_path / "old.yaml").write_text(re.sub(r" epochs: \d+", " epochs: 3", params))
     write_cells(tmp_path / "home", load_params(tmp_path / "old.yaml"), ["digits-recurnet1-4"])

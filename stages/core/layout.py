@@ -90,6 +90,11 @@ class Layout:
         return self.home / "reports"
 
     @property
+    def drawings(self) -> Path:
+        """What was drawn for the last report, outside DVC and git."""
+        return self.home / ".drawings.zip"
+
+    @property
     def headline(self) -> Path:
         """The few numbers that ``dvc metrics diff`` shows."""
         return self.home / "headline.json"

@@ -55,7 +55,7 @@ def render(layout: Layout, cells: Cells) -> None:
     """Write HOME/reports/figures/*.svg and *.pdf, and HOME/reports/report.html, from tables, results and papers."""
     results = read_results(layout, cells)
     views = [view(layout, paper, results) for paper in in_order(load_papers(), cells)]
-    drawings, script = draw_all((figure for paper in views for figure in paper.figures), library)
+    drawings, script = draw_all((figure for paper in views for figure in paper.figures), library, layout.drawings)
     with atomic_folder(layout.reports / "figures") as folder:
         for name, drawing in drawings.items():
             (folder / f"{name}.svg").write_text(drawing.svg, encoding="utf-8", newline="\n")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from stages.core.text import slug
 from stages.documents.paper import Paper
+from stages.report.figures.kept import made
 from stages.report.figures.style import Drawing
 
 
@@ -38,18 +39,21 @@ def figure_name(paper: Paper, name: str) -> str:
     return f"{slug(paper.id)}_figure_{slug(name)}"
 
 
-def draw_all(figures: Iterable[FigureView], beside: Callable[[], str]) -> tuple[dict[str, Drawing], str]:
-    """Every figure's drawing by its name, on all processors; figures that share a drawing have it made once.
+def draw_all(figures: Iterable[FigureView], beside: Callable[[], str], kept: Path) -> tuple[dict[str, Drawing], str]:
+    """Every figure's drawing by its name, as ``kept`` where it would be the same (:mod:`stages.report.figures.kept`).
 
     Also what ``beside`` gives, which is asked at the same time.
     """
     wanted = {figure.name: figure.draw for figure in figures}
-    plans = {id(draw): draw for draw in wanted.values()}
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        text = pool.submit(beside)
-        made = dict(zip(plans, pool.map(_call, plans.values(), chunksize=4), strict=True))
-        return {name: made[id(draw)] for name, draw in wanted.items()}, text.result()
+    (text,), *drawn = made([partial(_text, beside), *(partial(_files, draw) for draw in wanted.values())], kept)
+    drawings = (Drawing(svg.decode(), pdf) for svg, pdf in drawn)
+    return dict(zip(wanted, drawings, strict=True)), text.decode()
 
 
-def _call(draw: Callable[[], Drawing]) -> Drawing:
-    return draw()
+def _files(draw: Callable[[], Drawing]) -> tuple[bytes, bytes]:
+    drawing = draw()
+    return drawing.svg.encode(), drawing.pdf
+
+
+def _text(give: Callable[[], str]) -> tuple[bytes]:
+    return (give().encode(),)
