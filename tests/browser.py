@@ -24,6 +24,7 @@ Visit = Callable[..., Page]
 KEYS = [
     *(f"mnist-recurnet{number}-{depth}" for number in (1, 2) for depth in (4, 6, 8)),
     *("elman", "lstm", "lstm-unbalanced", "mnist-cnn", "recnet", "resnet1", "gunn", "sunn", "cnn", "rnn"),
+    *(f"sensitivity-{layers}-{hidden}" for layers in (3, 12) for hidden in (64, 512)),
 ]
 
 
@@ -156,6 +157,33 @@ def clipped(elements: Locator) -> int:
 
 def remove(elements: Locator) -> None:
     elements.evaluate_all("(all) => all.forEach((each) => each.remove())")
+
+
+def leave_two_of_a_kind(page: Page) -> None:
+    """Of siblings that are alike leave two: of the rows of a table, say, that differ in nothing but their words.
+
+    Alike: in their tags, in the names of their attributes, in what decides how they look and are read out, in whether
+    they have text, and so has all that is in them. A picture that is not read out has nothing in it.
+    """
+    page.evaluate("""() => {
+        const told = (name) => name.startsWith('aria-') || ['class', 'style', 'role', 'scope', 'type'].includes(name);
+        const form = (part) => {
+            if (part.nodeType === Node.TEXT_NODE) return part.data.trim() ? 'text' : '';
+            if (part.nodeType !== Node.ELEMENT_NODE) return '';
+            if (part.matches('svg[aria-hidden=true]')) part.replaceChildren();
+            const seen = new Map(), attributes = [...part.attributes].map(({ name, value }) =>
+                `${name}=${told(name) ? value : value !== ''}`);
+            const inside = [...part.childNodes].map((child) => {
+                const own = form(child);
+                seen.set(own, (seen.get(own) ?? 0) + 1);
+                if (child.nodeType !== Node.ELEMENT_NODE || seen.get(own) <= 2) return own;
+                child.remove();
+                return '';
+            });
+            return `<${part.tagName} ${attributes.sort()}>${inside.join('')}</>`;
+        };
+        form(document.body);
+    }""")
 
 
 def picture(element: Locator, height: int, path: Path) -> None:

@@ -1,8 +1,12 @@
 """The report: a valid page that needs nothing beside it, and what it has to show."""
 
 import json
+import os
+import pickle
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,10 +17,14 @@ from stages.compare.__main__ import main as compare
 from stages.compare.verdicts import VERDICTS
 from stages.core.layout import Layout
 from stages.documents.paper import load_papers
-from stages.params import load_params
+from stages.params import load_cells, load_params
 from stages.report import page as page_module
-from stages.report.__main__ import main as report
+from stages.report.__main__ import main as report_stage
+from stages.report.figures.figure import FigureView
 from stages.report.figures.style import Drawing
+from stages.report.paper_view import view
+from stages.results.read import read_results
+from tests.browser import KEYS
 from tests.fake_results import write_cells, write_split
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,28 +41,24 @@ def make(home: Path, params: Path, keys: list[str], monkeypatch: pytest.MonkeyPa
     write_cells(home, loaded, keys)
     for split in {loaded.cell(key).dataset for key in keys}:
         write_split(home, split)
-    for stage in (compare, report):
+    for stage in (compare, report_stage):
         monkeypatch.setattr("sys.argv", ["stage", str(home)])
         stage()
     return (Layout(home).reports / "report.html").read_text()
 
 
-def made_keys(params: str, dataset: str) -> list[str]:
-    return [*(f"{dataset}-{cell}" for cell in GRID), *load_params(ROOT / params).named]
+def reduced_keys() -> list[str]:
+    return [*(f"digits-{cell}" for cell in GRID), *load_params(ROOT / "params.yaml").named]
 
 
 @pytest.fixture(scope="module")
-def homes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, str]]:
-    """A reduced run on digits, and a full run that misses most cells."""
-    made = {}
+def homes(report: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, str]]:
+    """A reduced run on digits, and a full run that misses most cells, whose figures without ours are those of both."""
+    full, reduced = report.parents[1], tmp_path_factory.mktemp("reduced")
+    shutil.copy(Layout(full).drawings, Layout(reduced).drawings)
     with pytest.MonkeyPatch.context() as patch:
-        for name, params, dataset in (
-            ("reduced", ROOT / "params.yaml", "digits"),
-            ("full", ROOT / "full" / "params.yaml", "mnist"),
-        ):
-            home = tmp_path_factory.mktemp(name)
-            made[name] = (home, make(home, params, made_keys(str(params.relative_to(ROOT)), dataset), patch))
-    return made
+        page = make(reduced, ROOT / "params.yaml", reduced_keys(), patch)
+    return {"reduced": (reduced, page), "full": (full, report.read_text())}
 
 
 @pytest.mark.parametrize("name", ["reduced", "full"])
@@ -91,7 +95,7 @@ def table(page: str, name: str) -> str:
 
 
 def test_every_reduced_number_is_labelled(homes) -> None:
-    page, keys = homes["reduced"][1], made_keys("params.yaml", "digits")
+    page, keys = homes["reduced"][1], reduced_keys()
     assert "<strong>Reduced run.</strong>" in page
     missing = sum(run not in keys for document in load_papers() for run in document.runs)
     assert f"{missing} not run" in page
@@ -105,8 +109,8 @@ def test_every_reduced_number_is_labelled(homes) -> None:
 
 def test_a_full_run_shows_differences_and_what_is_missing(homes) -> None:
     page = homes["full"][1]
-    runs, keys = [run for document in load_papers() for run in document.runs], made_keys("full/params.yaml", "mnist")
-    made = sum(run in keys for document in load_papers() if not document.reading for run in document.runs)
+    runs = [run for document in load_papers() for run in document.runs]
+    made = sum(run in KEYS for document in load_papers() if not document.reading for run in document.runs)
     assert f"<strong>Partly run.</strong> {made} of the papers\N{RIGHT SINGLE QUOTATION MARK} {len(runs)} runs" in page
     assert "reduced run</span>" not in page
     assert re.search('<td data-v="-?[0-9.e-]+">[+\N{MINUS SIGN}][0-9]+[.][0-9]{2}</td>', page)
@@ -115,13 +119,17 @@ def test_a_full_run_shows_differences_and_what_is_missing(homes) -> None:
 
 
 def test_claims_in_words_come_with_an_interval_and_an_outcome(homes) -> None:
-    rows = table(section(homes["full"][1], "mnist-rnn"), "text sortable statements")
-    assert re.search(r"LSTM network.*?performs.*?slightly.*?better", rows, re.DOTALL)
-    assert re.search(r"\[[+\N{MINUS SIGN}]\d+\.\d\d, [+\N{MINUS SIGN}]\d+\.\d\d\]", rows)
-    assert re.search(r'class="verdict (not_)?seen"', rows)
-    assert not re.search(r'class="verdict (holds|contradicted)"', rows)
-    assert re.search(r'class="verdict as_printed"', rows)
-    assert re.search(r'class="verdict log_agrees"', rows)
+    several, one = (
+        table(section(homes["full"][1], paper), "text sortable statements") for paper in ("mnist-rnn", "recnet")
+    )
+    assert re.search(r"LSTM network.*?performs.*?slightly.*?better", several, re.DOTALL)
+    for rows in (several, one):
+        assert re.search(r"\[[+\N{MINUS SIGN}]\d+\.\d\d, [+\N{MINUS SIGN}]\d+\.\d\d\]", rows)
+        assert re.search(r'class="verdict as_printed"', rows)
+    assert re.search(r'class="verdict log_agrees"', several)
+    assert re.search(r'class="verdict (not_)?seen"', one)
+    assert not re.search(r'class="verdict (holds|contradicted)"', one)  # which takes several seeds
+    assert re.search(r'class="verdict (holds|contradicted)"', several)
 
 
 @pytest.mark.parametrize("name", ["reduced", "full"])
@@ -151,18 +159,48 @@ def test_nothing_of_this_machine_is_shown(homes) -> None:
         assert str(ROOT) not in page
 
 
-def test_a_second_run_gives_the_same_bytes(homes, monkeypatch: pytest.MonkeyPatch) -> None:
-    layout = Layout(homes["full"][0])
-
-    def written() -> dict[Path, bytes]:
-        files = (path for path in (layout.scores, *layout.reports.rglob("*")) if path.is_file())
-        return {path: path.read_bytes() for path in files}
-
-    before = written()
-    monkeypatch.setattr("sys.argv", ["stage", str(layout.home)])
+def test_a_second_run_elsewhere_gives_the_same_bytes(homes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = homes["full"][0], tmp_path / homes["full"][0].name
+    shutil.copytree(first, second, ignore=shutil.ignore_patterns("reports"))
+    monkeypatch.setattr("sys.argv", ["stage", str(second)])
     compare()
-    report()
-    assert written() == before
+    report_stage()
+
+    def written(home: Path) -> dict[Path, bytes]:
+        layout = Layout(home)
+        files = (path for path in (layout.scores, *layout.reports.rglob("*")) if path.is_file())
+        return {path.relative_to(home): path.read_bytes() for path in files}
+
+    assert written(second) == written(first)
+
+
+DRAW = """
+import pathlib, pickle, sys
+for name, draw in pickle.load(sys.stdin.buffer):
+    drawing = draw()
+    pathlib.Path(name + ".svg").write_text(drawing.svg, encoding="utf-8")
+    pathlib.Path(name + ".pdf").write_bytes(drawing.pdf)
+"""
+
+
+def test_every_kind_of_figure_is_drawn_with_the_same_bytes_in_another_process(homes, tmp_path: Path) -> None:
+    """Of each function that draws, the figures with the least and with the most to show."""
+    layout = Layout(homes["reduced"][0])
+    results = read_results(layout, load_cells(layout.cells))
+    figures = [figure for paper in load_papers() for figure in view(layout, paper, results).figures]
+    kinds: dict[str, list[FigureView]] = {}
+    for figure in sorted(figures, key=lambda figure: len(pickle.dumps(figure.draw))):
+        kinds.setdefault(figure.draw.func.__name__, []).append(figure)
+    surveys = {"draw_grid", "draw_iterations", "draw_scatter", "draw_reliability"}  # nothing here has a sweep
+    assert set(kinds) == {"draw", "draw_diagram", "draw_dots", *surveys}
+    drawn = [figure for kind in kinds.values() for figure in {kind[0].name: kind[0], kind[-1].name: kind[-1]}.values()]
+    sent = pickle.dumps([(figure.name, figure.draw) for figure in drawn])
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "1"}
+    subprocess.run([sys.executable, "-c", DRAW], input=sent, cwd=tmp_path, env=environment, check=True, timeout=300)
+    for figure in drawn:
+        for ending in ("svg", "pdf"):
+            name = f"{figure.name}.{ending}"
+            assert (tmp_path / name).read_bytes() == (layout.reports / "figures" / name).read_bytes(), name
 
 
 def test_a_stale_result_is_named_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,13 +228,22 @@ def test_the_first_screen_counts_the_verdicts(homes) -> None:
     assert [int(cell) for cell in re.findall(r"<td[^>]*>(\d+)</td>", foot)] == totals
 
 
-def test_every_claim_has_its_verdict_as_word_and_sign(homes) -> None:
-    for name, verdict in (("reduced", "not run"), ("full", "inconclusive")):
-        rows = table(section(homes[name][1], "mnist-rnn"), "sortable claims").split("<tr ")[1:]
-        assert len(rows) == 92
-        told = re.compile(r'<span aria-hidden="true">\S</span> <span class="word">[a-z ()]+</span></span>')
-        assert all(told.search(row) for row in rows)
+def test_every_claim_of_a_run_that_was_made_has_its_verdict_as_word_and_sign(homes) -> None:
+    told = re.compile(r'<span aria-hidden="true">\S</span> <span class="word">[a-z ()]+</span></span>')
+    for name, verdict, made, unmade in (("reduced", "not run", 92, 0), ("full", "inconclusive", 47, 45)):
+        page = homes[name][1]
+        rows = table(section(page, "mnist-rnn"), "sortable claims").split("<tr ")[1:]
+        assert len(rows) == made
         assert any(f'data-verdict="{verdict}"' in row for row in rows)
+        every = [row for part in page.split('<table class="sortable claims">')[1:] for row in rows_of(part)]
+        assert len(every) > made
+        assert all(told.search(row) for row in every)
+        assert not unmade or len(rows_of(table(section(page, "mnist-rnn"), "sortable claims unmade"))) == unmade
+
+
+def rows_of(start: str) -> list[str]:
+    """The rows with an id of the table that ``start`` begins in."""
+    return start.partition("</table>")[0].split("<tr ")[1:]
 
 
 def test_findings_carry_the_rule_that_found_them(homes) -> None:
@@ -228,9 +275,9 @@ def test_every_figure_is_there_for_print_too(homes) -> None:
 
 def test_every_run_has_its_command_its_hashes_and_its_confusion(homes) -> None:
     page = homes["full"][1]
-    run = page[page.index('id="run_lstm_combined"') :]
+    run = page[page.index('id="run_recnet"') :]
     run = run[: run.index("</details>")]
-    assert "evaluate-run@lstm-combined</code>; parameters <code>runs.lstm-combined</code>; seeds 0" in run
+    assert "evaluate-run@recnet</code>; parameters <code>runs.recnet</code>; seeds 0;" in run
     assert run.count('<tr><th scope="row">') == 10
 
 
