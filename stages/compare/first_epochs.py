@@ -54,7 +54,8 @@ def answers(beside: Beside, log: pd.DataFrame) -> dict[str, FirstEpochs]:
             "author_log.csv; correct it."
         )
     logs = {str(run): curve for run, rows in log.groupby("run") if (curve := on_scale(rows, rule)) is not None}
-    made = dict.fromkeys([*beside.ours, *beside.started])
+    asked = {*logs, *(rival for rivals in rule.rivals.values() for rival in rivals)}
+    made = dict.fromkeys(run for run in (*beside.ours, *beside.started) if run in asked)
     ours = {run: curves for run in made if (curves := ours_of(beside, run, rule)) is not None}
     alone = {run: curve[None] for run, curve in logs.items()}
     cases = {

@@ -119,6 +119,6 @@ def _similar(one: CellResult, other: CellResult) -> bool:
 
 def stuck(result: CellResult) -> bool:
     """Whether some seed is no better than always guessing the commonest label, within three standard deviations."""
-    chance = float(result.predicted["true"].value_counts(normalize=True).max())
+    chance = result.commonest
     limit = chance + ABOVE_CHANCE * math.sqrt(chance * (1 - chance) / len(result.predicted))
     return min(result.values("test_accuracy")) <= limit

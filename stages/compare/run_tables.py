@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
+import numpy as np
+
 from stages.compare.columns import TableRow
 from stages.compare.intervals import Estimate, accuracy_of, paired_difference
 from stages.compare.side_by_side import Beside
@@ -98,10 +100,15 @@ def reliability_rows(beside: Beside) -> list[TableRow]:
             "dataset": result.cell.dataset,
             "scale": beside.scale(key),
         }
-        for number, bins in result.reliability.groupby("bin"):
-            images = bins["images"].sum()
-            means = {name: float((bins[name] * bins["images"]).sum() / images) for name in ("confidence", "accuracy")}
-            rows.append({**about, "bin": number, "images": int(images), **means})
+        bins = {name: result.reliability[name].to_numpy() for name in ("bin", "images", "confidence", "accuracy")}
+        numbers, place = np.unique(bins["bin"], return_inverse=True)
+        images = np.bincount(place, bins["images"])
+        means = {name: np.bincount(place, bins[name] * bins["images"]) / images for name in ("confidence", "accuracy")}
+        columns = {"bin": numbers, "images": images.astype(np.int64), **means}
+        rows += [
+            {**about, **dict(zip(columns, values, strict=True))}
+            for values in zip(*(column.tolist() for column in columns.values()), strict=True)
+        ]
     return rows
 
 

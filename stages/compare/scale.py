@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from stages.cell import Cell
@@ -22,9 +22,12 @@ ABSENT = "(absent)"
 
 def scale_of(paper: Paper, result: CellResult | None) -> str:
     """The scale of a run; None stands for one of which there is no result."""
-    if result is None:
-        return NOT_RUN
-    if differences(paper, result.cell, result.images):
+    return NOT_RUN if result is None else scale_by(paper, differences(paper, result.cell, result.images))
+
+
+def scale_by(paper: Paper, apart: Mapping[str, object]) -> str:
+    """The scale of a run that departs so from the document's recipe, as :func:`differences` says."""
+    if apart:
         return REDUCED
     return READING if paper.reading else FULL
 
@@ -52,7 +55,7 @@ def differences(paper: Paper, cell: Cell, images: tuple[int, int] | None = None)
     elif not known:
         pairs["run"] = "not in the document", cell.key
     stated = {key: value for key, value in recipe.items() if key not in FREE_KEYS}
-    pairs |= {key: (json.loads(json.dumps(value)), _at(ours, key)) for key, value in stated.items()}
+    pairs |= {key: (value, _at(ours, key)) for key, value in json.loads(json.dumps(stated)).items()}
     unusual = flatten(cell.model_dump(mode="json", exclude_defaults=True)) if known else {}
     for key, value in unusual.items():
         said = any(key == name or key.startswith(f"{name}.") for name in (*stated, *freed, *FREE_KEYS))

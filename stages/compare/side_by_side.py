@@ -6,11 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from stages.compare.carbon import cost, grams_per_kwh
 from stages.compare.columns import CLAIM_COLUMNS, DIFFERENCE_COLUMNS, HEADLINE_COLUMNS, TableRow
 from stages.compare.pooled import POOLED
-from stages.compare.scale import COMPARED, NOT_RUN, differences, scale_of
+from stages.compare.scale import COMPARED, NOT_RUN, differences, scale_by
 from stages.compare.verdicts import (
     ASSUMED,
     INCONCLUSIVE,
@@ -55,12 +56,17 @@ class Beside:
         if run is None:
             return ""
         if run not in self._scales:
-            self._scales[run] = scale_of(self.paper, self.ours.get(run))
+            self._scales[run] = scale_by(self.paper, self._apart[run]) if run in self.ours else NOT_RUN
         return self._scales[run]
 
     @cached_property
     def _scales(self) -> dict[str, str]:
         return {}
+
+    @cached_property
+    def _apart(self) -> dict[str, dict[str, tuple[Any, Any]]]:
+        """Where each of our runs departs from the document's recipe."""
+        return {key: differences(self.paper, each.cell, each.images) for key, each in self.ours.items()}
 
     @cached_property
     def claim_rows(self) -> list[TableRow]:
@@ -182,8 +188,8 @@ class Beside:
     def recipe_differences(self) -> list[TableRow]:
         """Where our cells depart from the document's recipe; values as JSON; columns :data:`DIFFERENCE_COLUMNS`."""
         cells: dict[tuple[str, str, str], list[str]] = {}
-        for key, result in self.ours.items():
-            for parameter, pair in differences(self.paper, result.cell, result.images).items():
+        for key, apart in self._apart.items():
+            for parameter, pair in apart.items():
                 paper, this_run = (value if isinstance(value, str) else json.dumps(value) for value in pair)
                 cells.setdefault((parameter, paper, this_run), []).append(key)
         return [

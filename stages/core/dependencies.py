@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -31,9 +32,23 @@ def code_of(stage: str, model_file: str = "") -> list[Path]:
 def files_in(paths: list[Path]) -> Iterator[Path]:
     """The files at and under ``paths``, but for what Python compiles and what a killed process left half-written."""
     for path in paths:
-        if not path.is_dir():
-            yield path
+        if path.is_dir():
+            yield from _below(path)
         else:
-            for file in sorted(path.rglob("*")):
-                if file.is_file() and "__pycache__" not in file.parts and file.suffix != ".part":
-                    yield file
+            yield path
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """In the order of their paths; a folder that is gone meanwhile has none."""
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        path = folder / entry.name
+        if entry.is_dir(follow_symlinks=False):
+            if entry.name != "__pycache__":
+                yield from _below(path)
+        elif entry.is_file() and path.suffix != ".part":
+            yield path

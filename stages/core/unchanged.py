@@ -31,11 +31,8 @@ def unchanged(paths: Sequence[Path], settings: Callable[[], object] = lambda: No
             raise _changed(path, "changed while this stage was starting")
     yield
     after = _state(paths, before)
-    for path in sorted({*before, *after}):
-        if path not in after or path not in before:
-            raise _changed(path, "removed" if path in before else "added")
-        if before[path][1] != after[path][1]:
-            raise _changed(path, "changed")
+    for path in sorted(path for path in {**before, **after} if _digest(before, path) != _digest(after, path)):
+        raise _changed(path, "removed" if path not in after else "changed" if path in before else "added")
     if settings() != used:
         raise StageError("The parameters of this stage were changed while it ran; run it again.")
 
@@ -51,6 +48,10 @@ def _state(paths: Sequence[Path], known: State) -> State:
         except FileNotFoundError:
             continue
     return state
+
+
+def _digest(state: State, path: Path) -> str | None:
+    return state[path][1] if path in state else None
 
 
 def _changed(path: Path, what: str) -> StageError:

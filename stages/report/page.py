@@ -80,6 +80,7 @@ def render(layout: Layout, cells: Cells) -> None:
             rules=RULES,
             library=Markup(script),
             speed=speed(),
+            linked={run.result.cell.key for each in views for run in each.runs},
         )
     )
     write_text(layout.reports / "report.html", page)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stages.compare.columns import (
     AUTHOR_WEIGHTS_COLUMNS,
@@ -32,6 +32,7 @@ from stages.report.figures.dots import dot_plots
 from stages.report.figures.figure import FigureView
 from stages.report.figures.of_document import Drawer
 from stages.report.figures.of_tables import Tabled
+from stages.report.foremost import commonest, foremost
 from stages.report.team_views import TeamView, team_views
 from stages.report.views import (
     MapsView,
@@ -52,7 +53,8 @@ class PaperView:
     """One document's section: its figures, and its tables as they stand on disk, rounded only by the templates.
 
     ``evidence``: what is known of each number, from the weakest kind to the strongest; ``deciding``: the rows of
-    open.csv by claim; ``dots``: the chart of a table, by the table's id.
+    open.csv by claim; ``dots``: the chart of a table, by the table's id; ``cells``: of the runs that were ``made``,
+    those that the page has room for; ``differences``: of so many ``departures`` from its recipe.
     """
 
     paper: Paper
@@ -68,8 +70,10 @@ class PaperView:
     first_epochs: list[Row]
     comparisons: list[tuple[Comparison, str, list[Row]]]
     cells: list[Row]
+    made: int
     begun: list[Row]
     runs: list[RunView]
+    departures: int
     differences: list[Row]
     cost: tuple[int, float] | None
     samples: list[SampleView]
@@ -108,9 +112,14 @@ class PaperView:
 def view(layout: Layout, paper: Paper, results: Results) -> PaperView:
     """Read a document's tables back, and draw its figures."""
     folder, tables = PAPERS / paper.id, layout.reports / "tables" / paper.id
+    made = read_rows(tables / "cells.csv", CELL_COLUMNS)
+    cells = foremost(paper, made)
+    apart = read_rows(tables / "recipe_differences.csv", DIFFERENCE_COLUMNS)
+    keys = {row["key"] for row in cells}
+    shown = tuple(result for result in results.cells if result.cell.key in keys)
     drawer, tabled = Drawer(paper, results.of(paper.id), load_author_log(folder)), Tabled(paper, tables)
-    headline = matrix(read_rows(tables / "headline.csv", HEADLINE_COLUMNS))
-    cells = read_rows(tables / "cells.csv", CELL_COLUMNS)
+    head = read_rows(tables / "headline.csv", HEADLINE_COLUMNS)
+    headline = matrix(row for row in head if row["published"] or row["run"] in keys)
     claims = read_rows(tables / "claims.csv", CLAIM_COLUMNS)
     compared = [(item, f"comparison_{slug(item.id)}.csv") for item in paper.comparisons]
     tabulated = published_tables(paper, claims)
@@ -129,9 +138,11 @@ def view(layout: Layout, paper: Paper, results: Results) -> PaperView:
         first_epochs=read_rows(tables / "first_epochs.csv", FIRST_EPOCH_COLUMNS) if paper.first_epochs else [],
         comparisons=[(item, name, read_rows(tables / name, COMPARISON_COLUMNS)) for item, name in compared],
         cells=cells,
+        made=len(made),
         begun=read_rows(tables / "begun.csv", BEGUN_COLUMNS),
-        runs=run_views(paper, results, layout),
-        differences=read_rows(tables / "recipe_differences.csv", DIFFERENCE_COLUMNS),
+        runs=run_views(paper, replace(results, cells=shown), layout),
+        departures=len(apart),
+        differences=commonest(apart),
         cost=load_author_cost(folder),
         samples=samples(paper, layout, dict.fromkeys(row["dataset"] for row in cells)),
         diagrams=drawer.diagrams(),

@@ -60,6 +60,15 @@ class CellResult:
         """
         if isinstance(metric, str):
             return self.values(Metric.parse(metric))
+        if metric not in self._values:
+            self._values[metric] = self._measured(metric)
+        return self._values[metric]
+
+    @cached_property
+    def _values(self) -> dict[Metric, tuple[float, ...]]:
+        return {}
+
+    def _measured(self, metric: Metric) -> tuple[float, ...]:
         match metric:
             case Metric("parameters"):
                 return (float(self.metrics.parameters),)
@@ -104,8 +113,10 @@ class CellResult:
 
     def seconds(self, seed: int | None = None) -> float:
         """Seconds spent on training and testing a seed, or all of them together."""
-        timing = self.timing if seed is None else self.timing[self.timing["seed"] == seed]
-        return float(timing["train_seconds"].sum() + timing["test_seconds"].sum())
+        columns = [self.timing[name].to_numpy() for name in ("train_seconds", "test_seconds")]
+        if seed is not None:
+            columns = [values[self.timing["seed"].to_numpy() == seed] for values in columns]
+        return float(columns[0].sum() + columns[1].sum())
 
     @cached_property
     def images(self) -> tuple[int, int] | None:
@@ -114,10 +125,16 @@ class CellResult:
             return None
         return int(self._images("train", None)[0]), int(self._images("test", None)[0])
 
+    @cached_property
+    def commonest(self) -> float:
+        """The share of the test images that have the commonest label."""
+        return float(self.predicted["true"].value_counts(normalize=True).max())
+
     def joules(self) -> float | None:
         """What training and testing all seeds took by the machine's counters; None where nothing counted."""
-        measured = self.timing.get("joules", pd.Series([np.nan]))
-        return None if measured.isna().any() else float(measured.sum())
+        if "joules" not in self.timing or self.timing["joules"].isna().any():
+            return None
+        return float(self.timing["joules"].sum())
 
     def confusions(self) -> NDArray[np.int64]:
         """Test images by true and predicted label, shape (seeds, classes, classes)."""
@@ -151,13 +168,14 @@ class CellResult:
         return {"train_images_per_second": train, "test_images_per_second": test}
 
     def _last(self, table: pd.DataFrame, column: str) -> tuple[float, ...]:
-        last = table[table["epoch"] == self.cell.recipe.epochs - 1].set_index("seed")[column]
-        return tuple(float(last[seed]) for seed in self.cell.recipe.seeds)
+        last = table["epoch"].to_numpy() == self.cell.recipe.epochs - 1
+        found = dict(zip(table["seed"].to_numpy()[last].tolist(), table[column].to_numpy()[last].tolist(), strict=True))
+        return tuple(float(found[seed]) for seed in self.cell.recipe.seeds)
 
     def _images(self, part: str, label: int | None) -> tuple[float, ...]:
         if self.composition is None:
             raise KeyError(part)
-        table = self.composition[self.composition["part"] == part]
+        chosen = self.composition["part"].to_numpy() == part
         if label is not None:
-            table = table[table["label"] == label]
-        return (float(table["images"].sum()),)
+            chosen &= self.composition["label"].to_numpy() == label
+        return (float(self.composition["images"].to_numpy()[chosen].sum()),)

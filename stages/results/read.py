@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from itertools import product
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import pandas as pd
 from pydantic import ValidationError
@@ -20,18 +19,21 @@ from stages.core.tables import REMAKE, numeric, read_csv
 from stages.core.validation import first_mistake
 from stages.params import Cells
 from stages.params.mistakes import check_name
-from stages.results.cell_result import (
-    CLASS_CURVE_COLUMNS,
-    COMPOSITION_COLUMNS,
-    CURVE_COLUMNS,
-    ITERATION_COLUMNS,
-    RELIABILITY_COLUMNS,
-    TIMING_COLUMNS,
-    CellResult,
-)
+from stages.results.cell_result import COMPOSITION_COLUMNS, CellResult
+from stages.results.cell_tables import cell_tables
 from stages.results.records import Environment, Environments, Latency, Metrics, Record, Run, WeightScores
 
 MOST_ROWS = 10_000_000  # of a table of another home, which is read with less trust
+TOGETHER = 100  # cells whose tables are read at a time: they are in memory as text, too
+Compositions = Callable[[str], pd.DataFrame | None]
+
+
+class Made(NamedTuple):
+    """A cell that was trained and evaluated, as its JSON files say."""
+
+    run: Run
+    cell: Cell
+    metrics: Metrics
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,9 @@ class Results:
 
 def read_results(layout: Layout, params: Cells) -> Results:
     """Read every cell of a home; a :class:`StageError` names a damaged file."""
-    cells: list[CellResult] = []
+    made: list[Made] = []
     stale: list[str] = []
     unevaluated: list[str] = []
-    composition = cache(partial(_composition, layout))
     for path in layout.trained():
         key = path.parent.name
         run = _parse(Run, path)
@@ -70,7 +71,7 @@ def read_results(layout: Layout, params: Cells) -> Results:
         elif (metrics := _evaluated(layout, cell)) is None:
             unevaluated.append(key)
         else:
-            cells.append(_read_cell(layout, run, cell, metrics, composition(cell.dataset)))
+            made.append(Made(run, cell, metrics))
     datasets, architectures = list(params.data), list(params.recurnets.models)
     place = {key: number for number, key in enumerate(params.named)}
 
@@ -80,9 +81,8 @@ def read_results(layout: Layout, params: Cells) -> Results:
             return len(datasets), 0, 0, place[cell.key]
         return datasets.index(cell.dataset), architectures.index(cell.architecture), int(cell.options["depth"]), 0
 
-    return Results(
-        tuple(sorted(cells, key=order)), tuple(stale), tuple(unevaluated), read_author_weights(layout, params)
-    )
+    cells = sorted(_read_cells(layout, made, cache(partial(_composition, layout))), key=order)
+    return Results(tuple(cells), tuple(stale), tuple(unevaluated), read_author_weights(layout, params))
 
 
 def read_author_weights(layout: Layout, params: Cells) -> tuple[WeightScores, ...]:
@@ -106,7 +106,7 @@ def read_cell(layout: Layout, params: Cells, cell: Cell) -> CellResult:
             f"{layout.evaluation(cell) / 'metrics.json'} is missing or of other seeds; "
             "run `dvc repro` to evaluate the cell."
         )
-    return _read_cell(layout, run, cell, metrics, _composition(layout, cell.dataset))
+    return _read_cell(layout, run, cell, metrics)
 
 
 def read_recorded(layout: Layout, path: Path) -> CellResult:
@@ -130,7 +130,7 @@ def read_recorded(layout: Layout, path: Path) -> CellResult:
         raise StageError(f"{layout.evaluation(cell) / 'metrics.json'} is missing or of other seeds.")
     if (rows := len(cell.recipe.seeds) * cell.recipe.epochs * metrics.classes) > MOST_ROWS:
         raise StageError(f"{path}: seeds, epochs and classes ask for tables of {rows} rows; {MOST_ROWS} are the most.")
-    return _read_cell(layout, run, cell, metrics, _composition(layout, cell.dataset))
+    return _read_cell(layout, run, cell, metrics)
 
 
 def complete_seeds(layout: Layout, params: Cells) -> set[tuple[str, int]]:
@@ -170,43 +170,24 @@ def _evaluated(layout: Layout, cell: Cell) -> Metrics | None:
     return metrics if metrics and tuple(seed.seed for seed in metrics.seeds) == cell.recipe.seeds else None
 
 
-def _read_cell(layout: Layout, run: Run, cell: Cell, metrics: Metrics, composition: pd.DataFrame | None) -> CellResult:
-    trained, evaluated = layout.training(cell), layout.evaluation(cell)
-    clock = layout.training_clock(cell)
-    seeds, epochs = cell.recipe.seeds, range(cell.recipe.epochs)
-    labels = range(metrics.classes)
-    return CellResult(
-        cell=cell,
-        run=run,
-        metrics=metrics,
-        environments=_environments(clock / "environment.json", seeds),
-        curves=_complete(trained / "curves.csv", CURVE_COLUMNS, seeds, epochs),
-        class_curves=_complete(trained / "class_curves.csv", CLASS_CURVE_COLUMNS, seeds, epochs, labels),
-        timing=_complete(clock / "timing.csv", TIMING_COLUMNS, seeds, epochs),
-        reliability=_numbers(evaluated / "calibration.csv", RELIABILITY_COLUMNS),
-        iterations=_iterated(evaluated / "iterations.csv"),
-        latency=_parse(Latency, layout.evaluation_clock(cell) / "latency.json"),
-        predicted=_predicted(evaluated / "predicted.csv", cell, metrics),
-        composition=composition,
-    )
+def _read_cells(layout: Layout, made: Sequence[Made], composition: Compositions) -> Iterator[CellResult]:
+    for start in range(0, len(made), TOGETHER):
+        some = made[start : start + TOGETHER]
+        tables = cell_tables(layout, [(each.cell, each.metrics) for each in some])
+        for (run, cell, metrics), table in zip(some, tables, strict=True):
+            yield CellResult(
+                cell=cell,
+                run=run,
+                metrics=metrics,
+                environments=_environments(layout.training_clock(cell) / "environment.json", cell.recipe.seeds),
+                latency=_parse(Latency, layout.evaluation_clock(cell) / "latency.json"),
+                composition=composition(cell.dataset),
+                **table,
+            )
 
 
-def _complete(path: Path, columns: tuple[str, ...], *ranges: Iterable[int]) -> pd.DataFrame:
-    """A table of numbers with one row for each combination of ``ranges`` in its first columns."""
-    table = numeric(read_csv(path, columns), path, columns)
-    names = list(columns[: len(ranges)])
-    expected = list(product(*ranges))
-    found = [tuple(row) for row in table[names].to_numpy().tolist()]
-    if found != expected and sorted(found) != sorted(expected):
-        raise StageError(
-            f"{path} has {len(found)} rows where one was expected for each {', '.join(names)}, {len(expected)} in all; "
-            f"{REMAKE}."
-        )
-    return table
-
-
-def _numbers(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    return numeric(read_csv(path, columns), path, columns)
+def _read_cell(layout: Layout, run: Run, cell: Cell, metrics: Metrics) -> CellResult:
+    return next(_read_cells(layout, [Made(run, cell, metrics)], partial(_composition, layout)))
 
 
 def _environments(path: Path, seeds: tuple[int, ...]) -> dict[int, Environment]:
@@ -215,22 +196,6 @@ def _environments(path: Path, seeds: tuple[int, ...]) -> dict[int, Environment]:
     if missing := set(seeds) - set(found):
         raise StageError(f"{path} has no seed {min(missing)}; {REMAKE}.")
     return {seed: found[seed] for seed in seeds}
-
-
-def _iterated(path: Path) -> pd.DataFrame:
-    """The table of iterations; empty for a network that applies no block again and again."""
-    table = read_csv(path, ITERATION_COLUMNS) if path.is_file() else pd.DataFrame(columns=ITERATION_COLUMNS)
-    return table if table.empty else numeric(table, path, ITERATION_COLUMNS[:3])
-
-
-def _predicted(path: Path, cell: Cell, metrics: Metrics) -> pd.DataFrame:
-    columns = ("true", *(f"seed-{seed}" for seed in cell.recipe.seeds))
-    table, images = numeric(read_csv(path, columns), path, columns), metrics.test_images
-    if len(table) != images:
-        raise StageError(f"{path} has {len(table)} rows where {images} test images were expected; {REMAKE}.")
-    if not table[list(columns)].isin(range(metrics.classes)).all(axis=None):
-        raise StageError(f"{path} has something else than the labels 0 to {metrics.classes - 1}; {REMAKE}.")
-    return table
 
 
 def _composition(layout: Layout, dataset: str) -> pd.DataFrame | None:

@@ -37,6 +37,7 @@ from stages.report.figures.surveys import (
     draw_sweep,
 )
 from stages.report.figures.vega_data import Places, lines
+from stages.report.foremost import foremost
 
 FEW = 12  # runs that a legend names one by one; more are named by their dataset and architecture
 COSTS = {"parameters": "parameters", "macs": "multiply-accumulates per image"}
@@ -146,7 +147,9 @@ class Tabled:
 
     def costs(self) -> list[FigureView]:
         """Accuracy against parameters and energy of everything that was run, datasets apart."""
-        every, sources = self._rows("cells", CELL_COLUMNS)
+        made, sources = self._rows("cells", CELL_COLUMNS)
+        every = foremost(self.paper, made)
+        some = f" {len(every)} of {len(made)} runs." if len(every) < len(made) else ""
         views = []
         for dataset, title, rows in self._by_dataset(every):
             named = len(rows) <= FEW
@@ -155,7 +158,7 @@ class Tabled:
             views.append(FigureView(
                 name=figure_name(self.paper, f"cost {dataset}"), caption=f"Accuracy against size and energy: {title}",
                 draw=partial(draw_scatter, marks), description=describe_scatter(marks),
-                live=_scatter(marks), note=f"Ours, {_scales(rows)}; energy {kinds}, of one seed.",
+                live=_scatter(marks), note=f"Ours, {_scales(rows)}; energy {kinds}, of one seed.{some}",
                 sources=sources, runs=tuple(row["key"] for row in rows),
             ))  # fmt: skip
         return views
