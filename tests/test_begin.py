@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +16,7 @@ from stages.params import load_params
 from stages.results.started import STARTED_COLUMNS, read_started, started_rows
 from stages.train import local
 from tests.begun import EPOCHS, KEY, STEPS, complete, first_rows, make_home, recorded
+from tests.preloaded import python
 from tests.small import REPOSITORY
 
 pytestmark = pytest.mark.slow
@@ -153,8 +152,7 @@ def test_a_gap_and_a_missing_number_are_named(tmp_path: Path) -> None:
 
 
 def said(layout: Layout, *words: str) -> str:
-    command = [sys.executable, "-m", "commands", "begin", str(layout.home), *words]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    done = python("-m", "commands", "begin", str(layout.home), *words)
     assert done.returncode != 0
     return done.stderr
 

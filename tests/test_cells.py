@@ -24,6 +24,7 @@ from stages.train import code_digest as provenance
 from stages.train import local as train
 from stages.train.checkpoint import Checkpoint
 from stages.train.side_by_side import run as train_all
+from tests.preloaded import python
 from tests.small import REPOSITORY, small_cell, small_params, write_split
 
 COMPUTE = Compute(device="cpu", threads=1)
@@ -182,8 +183,7 @@ def test_the_code_of_a_run_includes_what_its_model_imports(monkeypatch: pytest.M
 
 
 def test_an_unknown_cell_is_one_sentence() -> None:
-    command = [sys.executable, "-m", "stages.train", ".", "lstm-unknown"]
-    ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    ended = python("-m", "stages.train", ".", "lstm-unknown")
     assert ended.returncode == 1
     assert "unknown cell 'lstm-unknown': expected one of elman, lstm" in ended.stderr
     assert len(ended.stderr.strip().splitlines()) == 1

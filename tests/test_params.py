@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from models.registry import build
 from stages import check
 from stages.core.errors import StageError
 from stages.params import load_cells, load_params
+from tests.preloaded import python
 from tests.small import REPOSITORY
 
 GOOD = (REPOSITORY / "params.yaml").read_text(encoding="utf-8")
@@ -147,9 +146,7 @@ def test_the_check_stage_says_one_sentence_and_writes_nothing(
     tmp_path: Path, change: tuple[str, str], words: str
 ) -> None:
     written(tmp_path, *change)
-    ended = subprocess.run(
-        [sys.executable, "-m", "stages.check", str(tmp_path)], cwd=REPOSITORY, capture_output=True, text=True
-    )
+    ended = python("-m", "stages.check", str(tmp_path))
     assert ended.returncode == 1
     assert words in ended.stderr
     assert len(ended.stderr.strip().splitlines()) == 1

@@ -16,6 +16,7 @@ import yaml
 from stages.core.layout import Layout
 from stages.params import load_params
 from stages.train.side_by_side import run
+from tests.preloaded import preloaded
 from tests.small import REPOSITORY, write_split
 
 KEY = "digits-recurnet1-5"
@@ -109,10 +110,10 @@ def outputs(home: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in layout.training(cell).iterdir()}
 
 
-def start(home: Path, where: str, count: int = 0) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", PROGRAM, where, str(count), str(home), KEY]
+def start(home: Path, where: str, count: int = 0, *, python: str = "python") -> subprocess.Popen[str]:
+    command = [python, "-c", PROGRAM, where, str(count), str(home), KEY]
     seconds = "1000" if where == "pause" else "0"
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "RECURNETS_CHECKPOINT_SECONDS": seconds}
+    environment = preloaded({**os.environ, "OMP_NUM_THREADS": "1", "RECURNETS_CHECKPOINT_SECONDS": seconds})
     return subprocess.Popen(
         command, cwd=REPOSITORY, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
@@ -157,7 +158,7 @@ def test_killed_at_random_times_again_and_again(fresh: Path, expected: dict[str,
     """From outside, a random number of lines after it began to work; three times in a row."""
     draws = random.Random(7)
     for _ in range(3):
-        process = start(fresh, "nowhere")
+        process = start(fresh, "nowhere", python=sys.executable)
         assert process.stdout is not None
         for _ in range(draws.randint(1, 2)):
             process.stdout.readline()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from stages.core.errors import StageError
 from stages.core.layout import Layout
 from stages.core.unchanged import unchanged
 from tests.dvc_here import dvc
+from tests.preloaded import python
 from tests.small import REPOSITORY, write_split
 
 KEY = "digits-recurnet1-4"
@@ -123,8 +123,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "RECURNETS_TRAIN_ANEW": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run([sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True)
+    return python(*arguments, folder=folder, RECURNETS_TRAIN_ANEW="1", PYTHONDONTWRITEBYTECODE="1")
 
 
 @pytest.mark.parametrize(
