@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+from tests.preloaded import preloaded
 from tests.small import REPOSITORY
 
 BIN = Path(sys.executable).parent
@@ -25,10 +26,10 @@ FEW = {
 
 
 class Clone:
-    """A repository in ``folder``."""
+    """A repository in ``folder``; ``copies``: what runs in it are copies of a process that has the libraries."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, copies: bool = True) -> None:
+        self.folder, self.copies = folder, copies
 
     @classmethod
     def made(cls, folder: Path) -> Clone:
@@ -55,12 +56,9 @@ class Clone:
         return clone
 
     @classmethod
-    def of_few(cls, complete: Clone, folder: Path) -> Clone:
-        """As ``complete``, but :meth:`shortened`; what is trained there comes from the cache, and all is committed."""
-        clone = complete.copied(folder)
-        for name in ("checked", "data", "results", "reports"):
-            shutil.rmtree(folder / name)
-        (folder / "dvc.lock").unlink()
+    def of_few(cls, folder: Path) -> Clone:
+        """As :meth:`complete`, but :meth:`shorten`-ed, and all is committed."""
+        clone = cls.made(folder)
         clone.shorten()
         clone.reproduce()
         clone.commit("few cells and their results")
@@ -80,7 +78,8 @@ class Clone:
         for paper in (self.folder / "papers").iterdir():
             if paper.is_dir() and paper.name not in PAPERS:
                 shutil.rmtree(paper)
-        self.change(lambda paper: [paper.pop(name) for name in FIGURES], "papers/recurnets/paper.yaml")
+        for paper in PAPERS:
+            self.change(lambda about: [about.pop(name, None) for name in FIGURES], f"papers/{paper}/paper.yaml")
         for name in ("full/reports", "published"):
             shutil.rmtree(self.folder / name)
 
@@ -90,14 +89,15 @@ class Clone:
             params[section] = {name: params[section][name] for name in kept}
 
     def reproduce(self, *arguments: str) -> str:
-        """Run the project's own driver; gives what it said."""
-        said = self.run(sys.executable, "-m", "commands", "reproduce", ".", *arguments).stdout
+        """Run the project's own driver, which copies processes itself; gives what it said."""
+        driver = Clone(self.folder, copies=False)
+        said = driver.run(sys.executable, "-m", "commands", "reproduce", ".", *arguments).stdout
         assert "`dvc repro` finds nothing to do." in said
         return said
 
     def copied(self, folder: Path) -> Clone:
         """The same in another folder, with DVC's cache."""
-        return Clone(shutil.copytree(self.folder, folder, symlinks=True, dirs_exist_ok=True))
+        return Clone(shutil.copytree(self.folder, folder, symlinks=True, dirs_exist_ok=True), copies=self.copies)
 
     @staticmethod
     def tiny(params: dict) -> None:
@@ -130,6 +130,8 @@ class Clone:
     def run(self, *command: str, cwd: Path | None = None, ok: bool = True) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
         environment.pop("PYTHONPATH", None)
+        if self.copies and command[0] in ("python", "dvc"):
+            environment = preloaded(environment)
         ended = subprocess.run(command, cwd=cwd or self.folder, env=environment, capture_output=True, text=True)
         assert not ok or ended.returncode == 0, ended.stdout + ended.stderr
         return ended

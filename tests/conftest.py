@@ -7,7 +7,6 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,18 +61,18 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def complete(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """A clone in which the whole pipeline was run, to be copied."""
+    """A clone in which the whole pipeline was run, to be copied; what runs there are processes of their own."""
     from tests.clone import Clone
 
-    return Clone(made_once(tmp_path_factory, "complete", Clone.complete))
+    return Clone(made_once(tmp_path_factory, "complete", Clone.complete), copies=False)
 
 
 @pytest.fixture(scope="session")
-def few(complete: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+def few(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A clone in which a pipeline of few cells was run and committed, to be copied."""
     from tests.clone import Clone
 
-    return Clone(made_once(tmp_path_factory, "few", partial(Clone.of_few, complete)))
+    return Clone(made_once(tmp_path_factory, "few", Clone.of_few))
 
 
 def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:

@@ -38,7 +38,8 @@ PROGRAM = """\
 #!{python} -IS
 import os, sys
 words = (["-m", "dvc"] if sys.argv[0].endswith("/dvc") else []) + sys.argv[1:]
-if words[0] not in ("-m", "-c") or os.environ.get("OMP_NUM_THREADS") != "{threads}":
+settled = os.environ.get("OMP_NUM_THREADS") == "1" and "PYTHONHASHSEED" not in os.environ
+if words[:1] not in (["-m"], ["-c"]) or not settled:
     os.execv("{python}", ["{python}", *words])
 import socket
 with socket.socket(socket.AF_UNIX) as server:
@@ -70,15 +71,16 @@ def python(*words: str, folder: Path = ROOT, **variables: str) -> subprocess.Com
 def _programs() -> Path:
     """The folder of both; the process behind them ends with this one."""
     folder = Path(tempfile.mkdtemp(prefix="python-", dir="/tmp"))  # the path of a socket has to be short
-    address, threads = folder / "socket", os.environ.get("OMP_NUM_THREADS")
+    address = folder / "socket"
     for name in ("python", "dvc"):
-        (folder / name).write_text(PROGRAM.format(python=sys.executable, threads=threads, address=address))
+        (folder / name).write_text(PROGRAM.format(python=sys.executable, address=address))
         (folder / name).chmod(0o755)
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(address))
         listening.listen()
         command = [sys.executable, __file__, str(folder), str(listening.fileno())]
-        server = subprocess.Popen(command, pass_fds=[listening.fileno()], stdin=subprocess.PIPE)
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        server = subprocess.Popen(command, env=environment, pass_fds=[listening.fileno()], stdin=subprocess.PIPE)
     atexit.register(server.communicate)
     return folder
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,23 +19,29 @@ def clean(few: Clone, tmp_path: Path) -> Clone:
     return few.copied(tmp_path)
 
 
+@pytest.fixture
+def plain(clean: Clone) -> Clone:
+    """The same, in which nothing is spared: every DVC and every stage is a process of its own, as a user's are."""
+    return Clone(clean.folder, copies=False)
+
+
 def test_another_depth_of_the_grid_on_a_branch_runs_only_its_headline_and_shows_as_a_handful_of_rows(
-    clean: Clone,
+    plain: Clone,
 ) -> None:
-    clean.run("git", "checkout", "-qb", "deeper")
-    assert clean.stages_run("exp", "run", "-S", "depth=5") == {"check", "headline"}
-    metrics = json.loads((clean.folder / "results" / "evaluation" / "digits-recurnet1-5" / "metrics.json").read_text())
-    assert json.loads((clean.folder / "headline.json").read_text())["test_accuracy"] == metrics["seeds"][0]["accuracy"]
-    clean.commit("depth 5")
-    rows = json.loads(clean.dvc("metrics", "diff", "main", "--json").stdout)
-    clean.run("git", "checkout", "-q", "main")
+    plain.run("git", "checkout", "-qb", "deeper")
+    assert plain.stages_run("exp", "run", "-S", "depth=5") == {"check", "headline"}
+    metrics = json.loads((plain.folder / "results" / "evaluation" / "digits-recurnet1-5" / "metrics.json").read_text())
+    assert json.loads((plain.folder / "headline.json").read_text())["test_accuracy"] == metrics["seeds"][0]["accuracy"]
+    plain.commit("depth 5")
+    rows = json.loads(plain.dvc("metrics", "diff", "main", "--json").stdout)
+    plain.run("git", "checkout", "-q", "main")
     assert set(rows) == {"headline.json"}
     assert 1 <= len(rows["headline.json"]) <= 8
 
 
-def test_what_is_new_or_changed_is_trained_and_nothing_else(clean: Clone) -> None:
+def test_what_is_new_or_changed_is_trained_and_nothing_else(plain: Clone) -> None:
     """A depth beyond the grid, a run with another setting, a study with other cells."""
-    executed = clean.stages_run(
+    executed = plain.stages_run(
         *("exp", "run", "-S", "depth=9"),
         *("-S", "runs.lstm-generalized.changes.objective.irm.weight=10.0"),
         *("-S", "studies.gunn-order.grid.group=[5]"),
@@ -118,9 +123,7 @@ def test_damaged_weights_are_restored_or_trained_again(clean: Clone, cached: boo
     good = path.read_bytes()
     path.chmod(0o644)
     path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
-    ended = clean.run(
-        sys.executable, "-m", "stages.evaluate", ".", "digits-recurnet1-4", ok=False
-    )  # without DVC's care
+    ended = clean.run("python", "-m", "stages.evaluate", ".", "digits-recurnet1-4", ok=False)  # without DVC's care
     assert ended.returncode == 1
     assert "seed-0.safetensors is damaged" in ended.stderr
     executed = set()

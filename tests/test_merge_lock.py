@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from commands.merge_lock import merge_entries
+from tests.preloaded import preloaded
 from tests.small import REPOSITORY
 
 BIN = Path(sys.executable).parent
@@ -70,6 +71,7 @@ class Repository:
 
     def run(self, *command: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
+        environment = preloaded(environment)
         ended = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
         assert not ok or ended.returncode == 0, ended.stdout + ended.stderr
         return ended

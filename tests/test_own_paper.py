@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -43,6 +42,8 @@ def add_entries(params: dict) -> None:
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     made = UnchangedClone.made(tmp_path_factory.mktemp("own"))
+    made.shorten()
+    made.commit("fewer documents, so that comparing and rendering them takes less time")
     for name in FILES:
         (made.folder / name).parent.mkdir(exist_ok=True)
         shutil.copy2(OWN / name, made.folder / name)
@@ -50,7 +51,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     table = tmp_path_factory.mktemp("pasted") / "table.txt"
     table.write_text(PASTED, encoding="utf-8")
     words = ("--id", "pasted", "--title", "Pasted", "--table", str(table), "--data", "mnist", "--yes")
-    assert "dvc repro evaluate-run@ours-small" in made.run(sys.executable, "-m", "commands", "new-paper", *words).stdout
+    assert "dvc repro evaluate-run@ours-small" in made.run("python", "-m", "commands", "new-paper", *words).stdout
     changed = made.run("git", "status", "--porcelain", "-uall").stdout.splitlines()
     assert {line[3:] for line in changed} == {*FILES, *BY_COMMAND, "params.yaml"}
     named = {f"{stage}-run@{run}" for stage in ("train", "evaluate") for run in (*RUNS, "ours-small")}

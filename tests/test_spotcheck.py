@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from stages.params import load_params
 from stages.results.cell_result import CURVE_COLUMNS
 from stages.results.read import read_results
 from stages.train.local import train_cell
+from tests.preloaded import python
 from tests.small import REPOSITORY, write_split
 
 COMPUTE = Compute(device="cpu", threads=1)
@@ -43,8 +43,7 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:
 
 
 def command(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    called = [sys.executable, "-m", "commands.spotcheck", str(home), *words]
-    return subprocess.run(called, cwd=REPOSITORY, capture_output=True, text=True)
+    return python("-m", "commands.spotcheck", str(home), *words)
 
 
 def test_the_audit_tells_that_the_first_epochs_come_out_of_this_code(layout: Layout) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -62,8 +61,7 @@ def test_parameters_that_are_changed_and_changed_back_train_nothing(clone: Clone
 def test_side_by_side_finds_them_too(clone: Clone) -> None:
     for branch in ("other", "main"):
         switch(clone, branch)
-        driver = (sys.executable, "-m", "commands", "reproduce", ".", "--jobs", "2", *TARGETS)
-        said = clone.run(*driver).stdout
+        said = clone.reproduce("--jobs", "2", *TARGETS)
         assert trained(said) == set()
         assert f"train@{CELL}: started" not in said
 

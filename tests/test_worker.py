@@ -16,6 +16,7 @@ from stages.train import cluster_node as worker
 from stages.train.cluster_driver import at_home, code_and_parameters
 from stages.train.plan import plan
 from tests.cluster import KEY, make_home, train_here, until
+from tests.preloaded import preloaded
 from tests.small import REPOSITORY
 
 pytestmark = pytest.mark.slow
@@ -24,9 +25,9 @@ pytestmark = pytest.mark.slow
 def test_a_training_ends_when_the_node_is_gone_and_leaves_nothing(tmp_path: Path) -> None:
     layout = make_home(tmp_path / "task" / "home", epochs=10_000)
     training = subprocess.Popen(
-        [sys.executable, "-m", "stages.train.cluster_node", str(layout.home)],
+        ["python", "-m", "stages.train.cluster_node", str(layout.home)],
         cwd=REPOSITORY,
-        env={**os.environ, worker.FOLDER: str(tmp_path / "task")},
+        env=preloaded({**os.environ, worker.FOLDER: str(tmp_path / "task")}),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
