@@ -157,6 +157,17 @@ def test_other_hours_go_by_the_multiply_accumulates(results: tuple[CellResult, .
     assert work((2, 5), 7, 11) == 3 * 2 * 7 + 5 * 11
 
 
+def test_what_was_made_on_another_machine_tells_nothing(results: tuple[CellResult, ...], params: Params) -> None:
+    cells = [params.cell(key) for key in ("elman", "lstm", "mnist-recurnet1-4")]
+    elman = next(result for result in results if result.cell.key == "elman")
+    others = tuple(result for result in results if result is not elman)
+    elsewhere = replace(elman, environments={0: elman.environment.model_copy(update={"device_name": "loom"})})
+    mixed, without = Pace((elsewhere, *others)), Pace(others)
+    assert len(mixed.rates) == len(others)
+    assert [mixed.epoch(cell) for cell in cells] == [without.epoch(cell) for cell in cells]
+    assert Pace((elsewhere, *others), wanted=replace(mixed.machine, device_name="other")).epoch(cells[0]) is None  # type: ignore[type-var]
+
+
 def test_images_that_no_split_tabulates_follow_from_the_parameters(
     results: tuple[CellResult, ...], params: Params
 ) -> None:

@@ -36,7 +36,7 @@ class Pace:
     """How fast a machine is: what an epoch of any run is reckoned from.
 
     ``results``: the runs of a home. ``timed``: steps that were timed, on any machine. ``wanted``: the machine that is
-    asked about; by default that of most results. Of another one than theirs only timed steps tell anything.
+    asked about; by default that of most results. What was made or timed on another machine tells nothing.
     ``tabulated``: training and test images of splits, by their names.
     """
 
@@ -49,14 +49,14 @@ class Pace:
     @cached_property
     def machine(self) -> Machine | None:
         """The machine that the figures are of; None where there are none."""
-        return self.wanted or next(iter(self._of_results), None) or next((each.machine for each in self.timed), None)
+        if self.wanted is not None:
+            return self.wanted
+        places = Counter(map(_machine, self.results)).most_common(1)
+        return places[0][0] if places else next((each.machine for each in self.timed), None)
 
     @cached_property
-    def _of_results(self) -> list[Machine]:
-        """The machines of the results, the commonest first."""
-        places = [result.environment for result in self.results]
-        used = Counter(Machine(each.device, each.device_name, each.threads, each.precision) for each in places)
-        return [machine for machine, _ in used.most_common()]
+    def _made(self) -> list[CellResult]:
+        return [result for result in self.results if _machine(result) == self.machine]
 
     @cached_property
     def _steps(self) -> dict[str, Timed]:
@@ -64,10 +64,10 @@ class Pace:
 
     @cached_property
     def rates(self) -> list[float]:
-        """Multiply-accumulates per second of every run whose images are known."""
+        """Multiply-accumulates per second of every run of the machine whose images are known."""
         return [
             work(result.images, result.metrics.training_macs, result.metrics.macs) / seconds_per_epoch(result)
-            for result in self.results
+            for result in self._made
             if result.images is not None
         ]
 
@@ -84,10 +84,8 @@ class Pace:
         images, step = self.images(cell), self._steps.get(work_of(cell))
         if step is not None and images is not None:
             return by_steps(step, cell, images)
-        if self.wanted is not None and self.wanted not in self._of_results:
-            return None
-        own = [result for result in self.results if result.cell.key == cell.key]
-        alike = [result for result in self.results if _work(result.cell) == _work(cell)]
+        own = [result for result in self._made if result.cell.key == cell.key]
+        alike = [result for result in self._made if _work(result.cell) == _work(cell)]
         for found, basis in ((own, THIS_RUN), (alike, SAME_NETWORK)):
             if found:
                 return _measured(map(seconds_per_epoch, found), basis)
@@ -108,6 +106,11 @@ class Pace:
         if split.classes is not None and None in first:
             return None  # how many of these classes there are is not among the facts
         return min(first[0] or facts.counts[0], facts.counts[0]), min(first[1] or facts.counts[1], facts.counts[1])
+
+
+def _machine(result: CellResult) -> Machine:
+    used = result.environment
+    return Machine(used.device, used.device_name, used.threads, used.precision)
 
 
 def by_steps(step: Timed, cell: Cell, images: tuple[int, int]) -> Epoch:
