@@ -163,13 +163,14 @@ def leave_two_of_a_kind(page: Page) -> None:
     """Of siblings that are alike leave two: of the rows of a table, say, that differ in nothing but their words.
 
     Alike: in their tags, in the names of their attributes, in what decides how they look and are read out, in whether
-    they have text, and so has all that is in them. A picture that is not read out has nothing in it.
+    they have text, and so has all that is in them. A picture that is not read out has nothing in it. The contents stay
+    whole, to which the page's script holds on.
     """
     page.evaluate("""() => {
         const told = (name) => name.startsWith('aria-') || ['class', 'style', 'role', 'scope', 'type'].includes(name);
         const form = (part) => {
             if (part.nodeType === Node.TEXT_NODE) return part.data.trim() ? 'text' : '';
-            if (part.nodeType !== Node.ELEMENT_NODE) return '';
+            if (part.nodeType !== Node.ELEMENT_NODE || part.matches('nav')) return part.nodeName;
             if (part.matches('svg[aria-hidden=true]')) part.replaceChildren();
             const seen = new Map(), attributes = [...part.attributes].map(({ name, value }) =>
                 `${name}=${told(name) ? value : value !== ''}`);
