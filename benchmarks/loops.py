@@ -143,7 +143,9 @@ class Apart:
     """A loop in a process of its own."""
 
     def __init__(self, make: Callable[[], Ours | Naive]) -> None:
-        self.pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_begin, initargs=(make,))
+        context = get_context("forkserver")  # which reads torch once for all
+        context.set_forkserver_preload([__name__])
+        self.pool = ProcessPoolExecutor(1, context, initializer=_begin, initargs=(make,))
 
     def seconds(self, method: str) -> float:
         """What a method of the loop returns."""
