@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
+from functools import cache
 from typing import TYPE_CHECKING
 
+from stages.cell import Option
 from stages.compare.columns import TableRow
 from stages.compare.printed import agrees
 from stages.documents.claims import Claim
@@ -27,22 +29,31 @@ def size_rows(sizes: Sequence[Size], claims: Sequence[Claim] = ()) -> list[Table
 
 
 def _rows(size: Size, claims: Sequence[Claim]) -> Iterator[TableRow]:
+    options = tuple(size.options.items())
+    counted, layers = _counted(size.model, size.channels, size.classes, options, size.statistics)
+    about: TableRow = {"network": size.title, "where": size.where, "statistics": size.statistics}
+    printed = [c for c in claims if c.metric == Metric("parameters") and fnmatchcase(c.run or "", size.runs)]
+    yield {**about, **(_claimed(printed, counted) if printed else _compared(size.published, counted))}
+    if size.layers:
+        if len(layers) != len(size.layers):
+            raise ValueError(f"{size.title}: {len(size.layers)} layers are listed, the network has {len(layers)}")
+        for (name, published), (kind, counted) in zip(size.layers, layers, strict=True):
+            yield {**about, "layer": name, "kind": kind, **_compared(published, counted)}
+
+
+@cache
+def _counted(
+    name: str, channels: int, classes: int, options: tuple[tuple[str, Option], ...], statistics: bool
+) -> tuple[int, list[tuple[str, int]]]:
+    """The parameters of a network, and the kind and the parameters of each of its layers."""
     import torch
 
     from models.registry import build
 
     with torch.device("meta"):
-        model = build(size.model, size.channels, size.classes, size.options)
-    about: TableRow = {"network": size.title, "where": size.where, "statistics": size.statistics}
-    counted = count(model, statistics=size.statistics)
-    printed = [c for c in claims if c.metric == Metric("parameters") and fnmatchcase(c.run or "", size.runs)]
-    yield {**about, **(_claimed(printed, counted) if printed else _compared(size.published, counted))}
-    if size.layers:
-        layers = [(type(layer).__name__, count(layer, statistics=size.statistics)) for layer in _layers(model)]
-        if len(layers) != len(size.layers):
-            raise ValueError(f"{size.title}: {len(size.layers)} layers are listed, the network has {len(layers)}")
-        for (name, published), (kind, counted) in zip(size.layers, layers, strict=True):
-            yield {**about, "layer": name, "kind": kind, **_compared(published, counted)}
+        model = build(name, channels, classes, dict(options))
+    layers = [(type(layer).__name__, count(layer, statistics=statistics)) for layer in _layers(model)]
+    return count(model, statistics=statistics), layers
 
 
 def _compared(published: int | None, counted: int) -> TableRow:
