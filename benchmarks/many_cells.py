@@ -6,7 +6,9 @@ makes a study of so many tiny cells with made-up results, in a repository of its
 
 - *check*: `python -m stages.check`, which reads params.yaml and lists all cells;
 - *plan*: what the stage `train` does before it trains: its cells, their fingerprints, what is known of them;
-- *dvc repro*: the study's stages, whose commands only put the made-up results in place, and what compares them;
+- *train*: this stage, where all cells were trained before: their seeds are taken over, and their outputs written;
+- *driver*: `python -m commands reproduce` of the study's stages, whose commands only put the made-up results in place:
+  DVC's plan, its hashes and dvc.lock; then *dvc repro*, which has to find nothing to do;
 - *compare*, *report*: these two stages on the results.
 
 Seconds are of processor time, user and system, of a step with all of its processes, so that a busy machine matters
@@ -21,6 +23,9 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +69,27 @@ def build(folder: Path, cells: int) -> None:
     (folder / "started.csv").write_text((REPOSITORY / "started.csv").read_text())
 
 
+def keep_seeds(folder: Path) -> None:
+    """Keep what training the first cell gives as what training each of them gave."""
+    from stages.train.local import CellTraining, train_and_keep
+    from stages.train.plan import Planner
+    from stages.train.seeds import kept_seeds
+
+    layout = Layout(folder)
+    params = load_params(layout.params)
+    planner, kept = Planner(params.compute, layout), kept_seeds(layout.home)
+    plans = [planner.plan(cell) for cell in params.cells(STUDY)]
+    (trained,) = train_and_keep(CellTraining(plans[0], layout), (0,), kept).values()
+    for plan in plans[1:]:
+        kept.keep(plan.fingerprints[0], 0, trained)
+
+
+def apart(action: Callable[..., None], *arguments: Any) -> None:
+    """Do it in a process of its own: what this one holds would count for every step that it starts."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        pool.submit(action, *arguments).result()
+
+
 def params_of(cells: int) -> dict[str, Any]:
     """The default parameters with a study of ``cells`` and nothing else."""
     params: dict[str, Any] = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
@@ -97,7 +123,8 @@ def pipeline() -> dict[str, Any]:
 
 def measured(*command: str, cwd: Path) -> dict[str, float]:
     """Seconds and MB of a command."""
-    with subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": "."}) as run:
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    with subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, env=environment) as run:
         _, status, used = os.wait4(run.pid, 0)
         run.returncode = os.waitstatus_to_exitcode(status)
     if run.returncode:
@@ -107,14 +134,17 @@ def measured(*command: str, cwd: Path) -> dict[str, float]:
 
 def measure(cells: int) -> dict[str, dict[str, float]]:
     """Every step's seconds and MB for a study of so many ``cells``."""
-    python, dvc = (sys.executable, "-m"), (sys.executable, "-m", "dvc", "repro", "-q")
+    python = sys.executable, "-m"
     with elsewhere() as folder:
-        build(folder, cells)
+        apart(build, folder, cells)
         home = str(folder)
         found = {"check": measured(*python, "stages.check", home, cwd=REPOSITORY)}
         found["plan"] = measured(sys.executable, "-c", PLAN, home, STUDY, str(cells), cwd=REPOSITORY)
-        found["dvc repro"] = measured(*dvc, cwd=folder)
-        found["dvc repro, unchanged"] = measured(*dvc, cwd=folder)
+        apart(keep_seeds, folder)
+        found["train"] = measured(*python, "stages.train", home, STUDY, cwd=REPOSITORY)
+        shutil.rmtree(folder / "results")
+        found["driver"] = measured(*python, "commands", "reproduce", ".", cwd=folder)
+        found["dvc repro"] = measured(*python, "dvc", "repro", "-q", cwd=folder)
         write_composition(folder, "digits")
         for name in ("compare", "report"):
             found[name] = measured(*python, f"stages.{name}", home, cwd=REPOSITORY)

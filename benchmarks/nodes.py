@@ -1,10 +1,12 @@
 """The throughput of a study of tiny cells on a Ray cluster of one and of two nodes, each a core of this machine.
 
-    python -m benchmarks.nodes [--cells 1000] [--nodes 1 2]
+    python -m benchmarks.nodes [--cells 1000] [--nodes 1 2] [--epochs 1] [--images 200]
 
 trains the study of `benchmarks.many_cells` on a made-up split of 200 images, one epoch each, with `RAY_ADDRESS` set, as
 `dvc repro` would. Cells per second, from the first that is trained to the last, which leaves out the nodes' start; and
-of the whole command. These are by the clock: what else runs on the machine matters.
+of the whole command. These are by the clock: what else runs on the machine matters. So do the driver and Ray, which
+here share two cores with what is trained: what a cell takes of the processors is told by kind of process. `--epochs`
+and `--images` make the cells larger.
 """
 
 from __future__ import annotations
@@ -16,16 +18,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 
 from benchmarks.many_cells import STUDY, params_of
 from benchmarks.scaling import REPOSITORY
 from stages.core.layout import Layout
 from tests.small import write_split
+
+KINDS = {"training": "stages.train.cluster_node", "driver": "stages.train", "Ray's tasks": "ray::"}
+OTHER = "the rest of Ray"
 
 
 @contextmanager
@@ -45,12 +51,36 @@ def cluster(nodes: int) -> Iterator[str]:
         made.shutdown()
 
 
-def measure(cells: int, nodes: int) -> tuple[float, float]:
-    """Cells per second between the first and the last that are trained, and of the whole command."""
+def used() -> dict[int, tuple[str, float]]:
+    """By process of the cluster, its kind and the seconds of processor time that it has taken so far."""
+    found = {}
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            command, times = " ".join(process.cmdline()), process.cpu_times()
+            kind = next((kind for kind, part in KINDS.items() if part in command), OTHER)
+            found[process.pid] = kind, times.user + times.system
+    return found
+
+
+def between(before: dict[int, tuple[str, float]], after: dict[int, tuple[str, float]]) -> dict[str, float]:
+    """Seconds of processor time by kind of process."""
+    seconds = dict.fromkeys((*KINDS, OTHER), 0.0)
+    for pid, (kind, taken) in after.items():
+        seconds[kind] += taken - before.get(pid, (kind, 0.0))[1]
+    return seconds
+
+
+def measure(cells: int, nodes: int, epochs: int, images: int) -> tuple[float, float, dict[str, float]]:
+    """Cells per second between the first and the last that are trained, and of the whole command.
+
+    And what a cell takes of the processors between these, in ms, by kind of process.
+    """
     with tempfile.TemporaryDirectory() as folder, cluster(nodes) as address:
-        Path(folder, "params.yaml").write_text(yaml.safe_dump(params_of(cells), sort_keys=False))
-        write_split(Layout(Path(folder)), images=200)
-        began = time.monotonic()
+        params = params_of(cells)
+        params["recipes"]["mnist-rnn"]["epochs"] = epochs
+        Path(folder, "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+        write_split(Layout(Path(folder)), images=images)
+        began, trained, taken = time.monotonic(), [], []
         with subprocess.Popen(
             [sys.executable, "-m", "stages.train", folder, STUDY],
             cwd=REPOSITORY,
@@ -59,11 +89,16 @@ def measure(cells: int, nodes: int) -> tuple[float, float]:
             text=True,
         ) as driver:
             assert driver.stdout is not None
-            trained = [time.monotonic() for line in driver.stdout if " is trained (" in line]
+            for line in driver.stdout:
+                if " is trained (" in line:
+                    trained.append(time.monotonic())
+                    if len(trained) in (1, cells):
+                        taken.append(used())
         whole = time.monotonic() - began
     if driver.returncode or len(trained) != cells:
         raise SystemExit(f"{len(trained)} of {cells} cells were trained; see above.")
-    return (cells - 1) / (trained[-1] - trained[0]), cells / whole
+    each = {kind: 1000 * seconds / (cells - 1) for kind, seconds in between(*taken).items()}
+    return (cells - 1) / (trained[-1] - trained[0]), cells / whole, each
 
 
 def main() -> None:
@@ -71,12 +106,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cells", type=int, default=1000)
     parser.add_argument("--nodes", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--epochs", type=int, default=1, help="of every cell")
+    parser.add_argument("--images", type=int, default=200, help="of the training set")
     arguments = parser.parse_args()
+    first: float | None = None
     for nodes in arguments.nodes:
-        steady, whole = measure(arguments.cells, nodes)
-        load = os.getloadavg()[0]
+        steady, whole, each = measure(arguments.cells, nodes, arguments.epochs, arguments.images)
+        first = steady if first is None else first
+        ms = ", ".join(f"{kind} {taken:.0f}" for kind, taken in each.items())
         print(
-            f"{nodes} nodes: {steady:.2f} cells per second, {whole:.2f} of the whole command (load {load:.1f})",
+            f"{nodes} nodes: {steady:.2f} cells per second, {steady / first:.2f} times the first; {whole:.2f} of the "
+            f"whole command. Processor time of a cell, ms: {ms} (load {os.getloadavg()[0]:.1f}).",
             flush=True,
         )
 
