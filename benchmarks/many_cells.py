@@ -32,7 +32,8 @@ from typing import Any
 import yaml
 
 from benchmarks.scaling import REPOSITORY, elsewhere, predicted
-from stages.core.files import write_json
+from stages.cell import Cell
+from stages.core.files import json_text, read_json, write_json
 from stages.core.layout import Layout
 from stages.core.tables import write_csv
 from stages.params import load_params
@@ -63,10 +64,23 @@ def build(folder: Path, cells: int) -> None:
     write_split(Layout(folder))
     checked, made = load_params(folder / "params.yaml"), Layout(folder / "made")
     write_json(Layout(folder).cells, checked.comparable().model_dump(mode="json"))
-    for cell in checked.cells(STUDY):
-        write_cell(made, cell)
-        (made.training(cell) / "seed-0.safetensors").write_text(cell.key)
+    first, *others = checked.cells(STUDY)
+    write_cell(made, first)
+    (made.training(first) / "seed-0.safetensors").write_text(first.key)
+    for cell in others:
+        write_like(made, first, cell)
     (folder / "started.csv").write_text((REPOSITORY / "started.csv").read_text())
+
+
+def write_like(layout: Layout, first: Cell, cell: Cell) -> None:
+    """Write the results of ``first`` as those of another cell."""
+    for folder in (layout.training, layout.training_clock, layout.evaluation, layout.evaluation_clock):
+        shutil.copytree(folder(first), folder(cell))
+    for path, about in (
+        (layout.training(cell) / "run.json", {"cell": cell.model_dump(mode="json")}),
+        (layout.evaluation(cell) / "metrics.json", {"key": cell.key}),
+    ):
+        path.write_text(json_text(read_json(path) | about))
 
 
 def keep_seeds(folder: Path) -> None:

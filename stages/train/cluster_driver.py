@@ -11,7 +11,9 @@ checkpoints that came back.
 from __future__ import annotations
 
 import logging
+import math
 import os
+import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -31,6 +33,7 @@ from stages.train.tasks import Task
 
 ATTEMPTS = 3  # in a row without a new checkpoint
 PATIENCE_SECONDS = 10.0
+LOOK_SECONDS = 1.0  # how often the cluster is asked for its size
 GRACE_SECONDS = 5.0  # for tasks that are cancelled
 NO_FINGERPRINT = "of any kind of node"
 
@@ -108,6 +111,7 @@ class Dispatch:
         self.waiting, self.running = deque(outstanding.tasks), dict[Any, Attempt]()
         self.in_vain: Counter[Task] = Counter()
         self.ended = 0
+        self._given, self._asked = 0, -math.inf
         self._put: dict[str, tuple[Any, str]] = {}
 
     def run(self) -> None:
@@ -128,8 +132,7 @@ class Dispatch:
             raise
 
     def _fill(self) -> None:
-        room = 2 * max(1, int(self.ray.cluster_resources().get("CPU", 0) / self.share.cpus))
-        while self.waiting and len(self.running) < room:
+        while self.waiting and len(self.running) < self._room():
             task = self.waiting.popleft()
             dataset = self.outstanding.plans[task.key].cell.dataset
             common, split = self._files(""), self._files(dataset)
@@ -138,6 +141,13 @@ class Dispatch:
                 [common[0], split[0]], version, saved(task, self.layout), task.key, task.seeds, self.gpus > 0
             )
             self.running[returning] = Attempt(task, self.outstanding)
+
+    def _room(self) -> int:
+        """How many tasks the cluster has at a time. Nodes come and go, but asking for each task costs milliseconds."""
+        if time.monotonic() - self._asked >= LOOK_SECONDS:
+            cpus = self.ray.cluster_resources().get("CPU", 0)
+            self._given, self._asked = 2 * max(1, int(cpus / self.share.cpus)), time.monotonic()
+        return self._given
 
     def _files(self, dataset: str) -> tuple[Any, str]:
         """A reference to the files of a split in the cluster, or to what all need, and their digest; put there once."""
