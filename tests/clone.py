@@ -65,16 +65,15 @@ class Clone:
         return clone
 
     def shorten(self) -> None:
-        """Leave two depths, what :data:`FEW` names, and few figures; full/ has even less.
+        """Leave two depths, what :data:`FEW` names, and few figures; of full/ one stage, which never ran.
 
         For what is about how DVC and the stages play together: the time that DVC takes goes with the number of stages.
         """
         text = (self.folder / "dvc.yaml").read_text()
         assert text.count(ALL_DEPTHS) == 1
-        for home in (".", "full"):
-            (self.folder / home / "dvc.yaml").write_text(text.replace(ALL_DEPTHS, DEPTHS))
+        (self.folder / "dvc.yaml").write_text(text.replace(ALL_DEPTHS, DEPTHS))
+        self.change(lambda full: full.update(stages={"check": full["stages"]["check"]}, plots=[]), "full/dvc.yaml")
         self.change(self.few)
-        self.change(lambda params: params.update({name: {} for name in (*FEW, "author_weights")}), "full/params.yaml")
         for paper in (self.folder / "papers").iterdir():
             if paper.is_dir() and paper.name not in PAPERS:
                 shutil.rmtree(paper)

@@ -30,9 +30,9 @@ from types import ModuleType
 ROOT = Path(__file__).resolve().parents[1]
 OF_STAGES = ROOT / "commands" / "reproduce" / "libraries.py"
 LIBRARIES = (
-    "dvc.cli.parser", "dvc.lock", "dvc.repo.metrics", "dvc.repo.open_repo", "dvc_render", "jinja2", "joblib",
-    "matplotlib.backends.backend_svg", "matplotlib.pyplot", "networkx", "psutil", "pydantic.main", "rich.console",
-    "scipy.stats",
+    "dulwich.porcelain", "dvc.cli.parser", "dvc.lock", "dvc.repo.experiments.queue.celery", "dvc.repo.metrics",
+    "dvc.repo.open_repo", "dvc.utils.hydra", "dvc_render", "jinja2", "joblib", "matplotlib.backends.backend_svg",
+    "matplotlib.pyplot", "networkx", "psutil", "pydantic.main", "pygit2", "rich.console", "scipy.stats",
 )  # fmt: skip
 PROGRAM = """\
 #!{python} -IS
