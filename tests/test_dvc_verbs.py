@@ -39,9 +39,9 @@ def test_another_depth_of_the_grid_on_a_branch_runs_only_its_headline_and_shows_
     assert 1 <= len(rows["headline.json"]) <= 8
 
 
-def test_what_is_new_or_changed_is_trained_and_nothing_else(plain: Clone) -> None:
+def test_what_is_new_or_changed_is_trained_and_nothing_else(clean: Clone) -> None:
     """A depth beyond the grid, a run with another setting, a study with other cells."""
-    executed = plain.stages_run(
+    executed = clean.stages_run(
         *("exp", "run", "-S", "depth=9"),
         *("-S", "runs.lstm-generalized.changes.objective.irm.weight=10.0"),
         *("-S", "studies.gunn-order.grid.group=[5]"),
