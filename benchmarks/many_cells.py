@@ -37,6 +37,7 @@ from stages.core.files import json_text, read_json, write_json
 from stages.core.layout import Layout
 from stages.core.tables import write_csv
 from stages.params import load_params
+from stages.report.benchmark_tables import MANY_CELLS_COLUMNS
 from tests.fake_results import write_cell
 from tests.fake_results import write_split as write_composition
 from tests.small import write_split
@@ -147,23 +148,29 @@ def measured(*command: str, cwd: Path) -> dict[str, float]:
 
 
 def measure(cells: int) -> dict[str, dict[str, float]]:
-    """Every step's seconds and MB for a study of so many ``cells``."""
-    python = sys.executable, "-m"
+    """Every step's seconds and MB for a study of so many ``cells``, which are told as they are measured."""
+    python, found = (sys.executable, "-m"), dict[str, dict[str, float]]()
+
+    def step(name: str, *command: str, cwd: Path = REPOSITORY) -> None:
+        found[name] = measured(*command, cwd=cwd)
+        print(f"  {name}: {found[name]['s']:.1f} s, {found[name]['MB']:.0f} MB", flush=True)
+
     with elsewhere() as folder:
+        print(f"{cells} cells", flush=True)
         apart(build, folder, cells)
         home = str(folder)
-        found = {"check": measured(*python, "stages.check", home, cwd=REPOSITORY)}
-        found["plan"] = measured(sys.executable, "-c", PLAN, home, STUDY, str(cells), cwd=REPOSITORY)
+        step("check", *python, "stages.check", home)
+        step("plan", sys.executable, "-c", PLAN, home, STUDY, str(cells))
         apart(keep_seeds, folder)
-        found["train"] = measured(*python, "stages.train", home, STUDY, cwd=REPOSITORY)
+        step("train", *python, "stages.train", home, STUDY)
         shutil.rmtree(folder / "results")
-        found["driver"] = measured(*python, "commands", "reproduce", ".", cwd=folder)
-        found["dvc repro"] = measured(*python, "dvc", "repro", "-q", cwd=folder)
+        step("driver", *python, "commands", "reproduce", ".", cwd=folder)
+        step("dvc repro", *python, "dvc", "repro", "-q", cwd=folder)
         write_composition(folder, "digits")
-        for name in ("compare", "report"):
-            found[name] = measured(*python, f"stages.{name}", home, cwd=REPOSITORY)
+        step("compare", *python, "stages.compare", home)
+        step("report", *python, "stages.report", home)
     every = list(found.values())
-    found["together"] = {"s": sum(step["s"] for step in every), "MB": max(step["MB"] for step in every)}
+    found["together"] = {"s": sum(each["s"] for each in every), "MB": max(each["MB"] for each in every)}
     return found
 
 
@@ -192,21 +199,22 @@ def main() -> None:
     """Measure, print, and write the table if asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cells", type=int, nargs="+", default=[100, 1000, 10_000])
-    parser.add_argument("--csv", type=Path, help="write the table there, too")
+    parser.add_argument("--csv", type=Path, help="write what was measured there, too")
     arguments = parser.parse_args()
-    sizes, found = sorted(arguments.cells), []
-    for cells in sizes:
-        found.append(measure(cells))
-        print(
-            cells, *(f"{step}: {used['s']:.1f} s, {used['MB']:.0f} MB" for step, used in found[-1].items()), sep="\n  "
-        )
+    sizes = sorted(arguments.cells)
+    found = [measure(cells) for cells in sizes]
     table = rows(sizes, found)
     print(*table, sep="\n")
     if len(sizes) > 1:
         wall = max(table[:-1], key=lambda row: float(str(row[f"{10 * sizes[-1]} reckoned, s"])))
         print(f"The next wall: {wall['step']}.")
     if arguments.csv:
-        write_csv(arguments.csv, table, list(table[0]))
+        measured_rows = (
+            {"step": step, "cells": size, "seconds": round(used["s"], 1), "megabytes": round(used["MB"])}
+            for size, steps in zip(sizes, found, strict=True)
+            for step, used in steps.items()
+        )
+        write_csv(arguments.csv, measured_rows, MANY_CELLS_COLUMNS)
 
 
 if __name__ == "__main__":

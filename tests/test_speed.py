@@ -37,7 +37,7 @@ def test_what_is_committed_can_be_shown() -> None:
 
 def test_no_measurement_is_no_row_and_a_damaged_one_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(speed, "RESULTS", tmp_path)
-    assert speed.speed() == speed.SpeedView([], [], [], [], [], [], [])
+    assert speed.speed() == speed.SpeedView([], [], [], [], [], [], [], [])
     (tmp_path / "cuda.csv").write_text((REPOSITORY / "benchmarks/results/cpu.csv").read_text().replace("ratio", "x"))
     with pytest.raises(StageError, match=r"cuda\.csv has no column ratio"):
         speed.speed()

@@ -1,4 +1,4 @@
-"""The tables of benchmarks/results/: speed, reduced precision, denormal numbers, how often a verdict is wrong."""
+"""The tables of benchmarks/results/: speed, precision, denormal numbers, many cells, how often a verdict is wrong."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ TWO_TEAMS_COLUMNS = (
     "seeds", "their_seeds", "similar", "spread", "their_spread", "shift", "agree", "conflict", "cannot_tell",
 )  # fmt: skip
 
+MANY_CELLS_COLUMNS = ("step", "cells", "seconds", "megabytes")
+
 
 @dataclass(frozen=True)
 class SpeedView:
@@ -46,15 +48,16 @@ class SpeedView:
     sentences: list[Row]
     first_epochs: list[Row]
     two_teams: list[Row]
+    many_cells: list[Row]
 
 
 def speed() -> SpeedView:
     """What was measured; a :class:`StageError` names a file that is damaged."""
     precision, denormals = (sorted(RESULTS.glob(f"{name}-*.csv")) for name in ("precision", "denormals"))
     verdicts, sentences, first_epochs = (RESULTS / f"{name}.csv" for name in ("verdicts", "sentences", "first-epochs"))
-    two_teams = RESULTS / "two-teams.csv"
-    simulated = {verdicts, sentences, first_epochs, two_teams}
-    throughput = sorted({*RESULTS.glob("*.csv")} - {*precision, *denormals, *simulated})
+    two_teams, many_cells = RESULTS / "two-teams.csv", RESULTS / "many-cells.csv"
+    others = {verdicts, sentences, first_epochs, two_teams, many_cells}
+    throughput = sorted({*RESULTS.glob("*.csv")} - {*precision, *denormals, *others})
     return SpeedView(
         [row for path in throughput for row in read_rows(path, THROUGHPUT_COLUMNS)],
         [row for path in precision for row in read_rows(path, PRECISION_COLUMNS)],
@@ -63,4 +66,5 @@ def speed() -> SpeedView:
         read_rows(sentences, SENTENCE_COLUMNS) if sentences.is_file() else [],
         read_rows(first_epochs, FIRST_EPOCH_COLUMNS) if first_epochs.is_file() else [],
         read_rows(two_teams, TWO_TEAMS_COLUMNS) if two_teams.is_file() else [],
+        read_rows(many_cells, MANY_CELLS_COLUMNS) if many_cells.is_file() else [],
     )
