@@ -60,7 +60,7 @@ def test_a_copy_leads_a_session_of_its_own_and_hears_of_ctrl_c(tmp_path: Path, e
         (running,) = processes._running.values()
         assert os.getsid(running.process.pid) == running.process.pid
         processes.stop()
-    assert processes.next(0) == Line("check", "error: interrupted; run the same command again to continue.")
+    assert processes.next() == Line("check", "error: interrupted; run the same command again to continue.")
 
 
 def test_the_exit_status_of_a_copy_is_told(tmp_path: Path, environment: Mapping[str, str]) -> None:
