@@ -79,7 +79,10 @@ def draw(page: Page, within: str = "main") -> None:
         for (scrollTo(0, 0), scrollBy(0, part.getBoundingClientRect().top);
              part.getBoundingClientRect().bottom > 0 && scrollY < document.documentElement.scrollHeight - innerHeight;
              scrollBy(0, innerHeight))
-            await new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next)));
+            await new Promise((next) => {
+                requestAnimationFrame(() => requestAnimationFrame(next));
+                setTimeout(next, 2000);  // a busy machine's browser may draw no frame
+            });
     }""")
     page.wait_for_function(
         """(within) => [...document.querySelectorAll(`${within} figure.drawn:not([data-drawn]) > script`)]

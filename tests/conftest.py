@@ -26,13 +26,6 @@ os.environ["OMP_NUM_THREADS"] = os.environ["RECURNETS_CORES"] = "1"
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & has it ignored by all below
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: a fifth of the time a test waits for something else than a core."""
-    from stages.core.cores import machine_cores
-
-    return machine_cores() + 1
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first, so that all cores are busy to the end."""
     items.sort(
