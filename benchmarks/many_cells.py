@@ -19,11 +19,14 @@ or a power law through the last two, whichever gives more; the step that it make
 from __future__ import annotations
 
 import argparse
+import contextlib
+import math
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -31,7 +34,6 @@ from typing import Any
 
 import yaml
 
-from benchmarks.scaling import REPOSITORY, elsewhere, predicted
 from stages.cell import Cell
 from stages.core.files import json_text, read_json, write_json
 from stages.core.layout import Layout
@@ -42,6 +44,7 @@ from tests.fake_results import write_cell
 from tests.fake_results import write_split as write_composition
 from tests.small import write_split
 
+REPOSITORY = Path(__file__).resolve().parents[1]
 STUDY = "tiny"
 STAGES = ("train-study", "evaluate-study")
 PLAN = """
@@ -136,6 +139,15 @@ def pipeline() -> dict[str, Any]:
     return stages
 
 
+@contextlib.contextmanager
+def elsewhere() -> Iterator[Path]:
+    """A temporary git and DVC repository as working folder."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        subprocess.run(["git", "init", "-q"], check=True)
+        subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], check=True)
+        yield Path(folder)
+
+
 def measured(*command: str, cwd: Path) -> dict[str, float]:
     """Seconds and MB of a command."""
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
@@ -192,7 +204,8 @@ def reckoned(sizes: list[int], values: list[float]) -> float:
     """The value at ten times the last size; a power law alone would take what a step costs at any size for growth."""
     (small, large), (before, after) = sizes[-2:], values[-2:]
     line = after + 9 * large * (after - before) / (large - small)
-    return max(line, predicted(sizes, values, 10 * large))
+    power = math.log(max(after, 1e-9) / max(before, 1e-9)) / math.log(large / small)
+    return max(line, after * 10**power)
 
 
 def main() -> None:

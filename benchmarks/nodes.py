@@ -26,8 +26,7 @@ from typing import Any
 import psutil
 import yaml
 
-from benchmarks.many_cells import STUDY, params_of
-from benchmarks.scaling import REPOSITORY
+from benchmarks.many_cells import REPOSITORY, STUDY, params_of
 from stages.core.layout import Layout
 from tests.small import write_split
 

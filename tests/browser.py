@@ -6,7 +6,7 @@ import csv
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,25 @@ def opened(browser: Browser, report: Path, width: int = 1400, **options: object)
         page.goto(report.as_uri())
         yield page
     assert not [problem for problem in problems if "willReadFrequently" not in problem]  # that comes of the tests
+
+
+@contextmanager
+def visits(browser: Browser, report: Path) -> Iterator[Visit]:
+    """Gives what opens the report, as often as wanted."""
+    with ExitStack() as stack:
+        yield lambda *width, **options: stack.enter_context(opened(browser, report, *width, **options))
+
+
+def excerpt(browser: Browser, report: Path, paper: str, figures: str) -> Path:
+    """The page with the section of one paper and, of its figures, those alone, which is read and drawn sooner."""
+    path = report.with_name(f"{paper}.html")
+    with opened(browser, report, java_script_enabled=False) as page:
+        remove(page.locator(f"main > section:not(#{paper})"))
+        remove(page.locator(f"figure.drawn:not({figures})"))
+        page.locator(".contents a").evaluate_all("""(all) =>
+            all.filter(({ hash }) => !document.querySelector(hash)).forEach((link) => link.closest('li')?.remove())""")
+        path.write_text(page.content(), encoding="utf-8")
+    return path
 
 
 def unfold(page: Page) -> None:

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:  # most tests need no browser
     from tests.browser import Visit
     from tests.clone import Clone
 
+MAKERS = ("test_pipeline", "test_dvc_verbs", "test_browser")  # each first needs another fixture that files share
 FIRST = ("pipeline", "browser", "slow")  # by their marks: what is begun last should not take long
 
 # Test files run side by side; threads and processes of several tests on few cores would only wait for each other.
@@ -27,12 +27,14 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & has it i
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first, so that all cores are busy to the end."""
-    items.sort(
-        key=lambda item: min(
-            (FIRST.index(mark.name) for mark in item.iter_markers() if mark.name in FIRST), default=len(FIRST)
-        )
-    )
+    """Long files first, so that all cores are busy to the end; before them those that others would wait for."""
+
+    def place(item: pytest.Item) -> int:
+        if item.path.stem in MAKERS:
+            return MAKERS.index(item.path.stem) - len(MAKERS)
+        return min((FIRST.index(mark.name) for mark in item.iter_markers() if mark.name in FIRST), default=len(FIRST))
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +94,7 @@ def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callabl
 
 @pytest.fixture
 def visit(browser: Browser, report: Path) -> Iterator[Visit]:
-    from tests.browser import opened
+    from tests.browser import visits
 
-    with ExitStack() as stack:
-        yield lambda *width, **options: stack.enter_context(opened(browser, report, *width, **options))
+    with visits(browser, report) as visit:
+        yield visit

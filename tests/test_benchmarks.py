@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import denormals, many_cells, memory, rows, scaling, sentences
+from benchmarks import denormals, many_cells, memory, rows, sentences
 from stages.core.layout import Layout
 from stages.params import load_params
 from tests.small import REPOSITORY
@@ -49,12 +49,6 @@ def test_the_memory_of_a_step_is_measured_in_a_process_of_its_own(
     memory.main()
     (line,) = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"cnn-gru +batch +32 peak +\d+ MiB, of training +\d+ MiB, +[\d.]+ s \((cpu|cuda)\)", line)
-
-
-def test_the_overhead_of_many_cells_is_measured_on_made_up_results() -> None:
-    found = scaling.measure(scaling.SAMPLE, jobs=2)
-    assert {"run, s per cell", "write dvc.lock, s", "compare, s", "report, s", "report.html, MB"} <= found.keys()
-    assert all(value > 0 for value in found.values())
 
 
 def test_what_a_study_of_many_cells_costs_is_measured_step_by_step() -> None:

@@ -2,12 +2,13 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from tests.browser import (
     Visit,
@@ -15,6 +16,7 @@ from tests.browser import (
     column,
     downloaded,
     draw,
+    excerpt,
     legends,
     line_names,
     panels,
@@ -22,6 +24,7 @@ from tests.browser import (
     read_csv,
     shows,
     unfold,
+    visits,
     wait_for_color,
     wait_for_pixels,
 )
@@ -47,6 +50,18 @@ ORDER = (
 pytestmark = pytest.mark.browser
 
 
+@pytest.fixture(scope="module")
+def section(browser: Browser, report: Path) -> Path:
+    """A page with one paper's section and one chart."""
+    return excerpt(browser, report, PAPER, CHART)
+
+
+@pytest.fixture
+def look(browser: Browser, section: Path) -> Iterator[Visit]:
+    with visits(browser, section) as visit:
+        yield visit
+
+
 def test_every_chart_with_lines_is_drawn_and_replaces_its_picture(visit: Visit) -> None:
     page = visit()
     unfold(page)
@@ -63,8 +78,8 @@ def test_every_chart_with_lines_is_drawn_and_replaces_its_picture(visit: Visit) 
 
 
 @pytest.mark.parametrize("key", [None, "Enter", "Space"])
-def test_a_line_can_be_hidden_and_comes_back_as_it_was(visit: Visit, key: str | None) -> None:
-    figure = chart(visit(), CHART)
+def test_a_line_can_be_hidden_and_comes_back_as_it_was(look: Visit, key: str | None) -> None:
+    figure = chart(look(), CHART)
     button = figure.locator(".legend > button").first
     before, name = pixels(figure), button.text_content()
     press = button.click if key is None else lambda: button.press(key)
@@ -79,8 +94,8 @@ def test_a_line_can_be_hidden_and_comes_back_as_it_was(visit: Visit, key: str | 
 
 
 @pytest.mark.parametrize("axis", ["log epochs", "log values"])
-def test_an_axis_turns_logarithmic_and_back(visit: Visit, axis: str) -> None:
-    figure = chart(visit(), CHART)
+def test_an_axis_turns_logarithmic_and_back(look: Visit, axis: str) -> None:
+    figure = chart(look(), CHART)
     button, before = figure.get_by_role("button", name=axis), pixels(figure)
     button.click()
     expect(button).to_have_attribute("aria-pressed", "true")
@@ -90,8 +105,8 @@ def test_an_axis_turns_logarithmic_and_back(visit: Visit, axis: str) -> None:
     wait_for_pixels(figure, before, same=True)
 
 
-def test_a_line_stays_hidden_when_the_axis_changes_and_all_can_be_hidden(visit: Visit) -> None:
-    figure = chart(visit(), CHART)
+def test_a_line_stays_hidden_when_the_axis_changes_and_all_can_be_hidden(look: Visit) -> None:
+    figure = chart(look(), CHART)
     lines, log = figure.locator(".legend > button"), figure.get_by_role("button", name="log epochs")
     before = pixels(figure)
     lines.first.click()
@@ -105,8 +120,8 @@ def test_a_line_stays_hidden_when_the_axis_changes_and_all_can_be_hidden(visit: 
     expect(figure).to_have_attribute("data-hidden", "train|test")
 
 
-def test_pointing_at_a_curve_tells_its_line_epoch_and_value(visit: Visit) -> None:
-    figure = chart(visit(), CHART)
+def test_pointing_at_a_curve_tells_its_line_epoch_and_value(look: Visit) -> None:
+    figure = chart(look(), CHART)
     box = figure.locator("canvas").bounding_box()
     figure.locator("canvas").hover(position={"x": box["width"] / 2, "y": box["height"] / 4})
     told = figure.page.locator("#vg-tooltip-element")
@@ -124,8 +139,8 @@ def test_pointing_at_a_curve_tells_its_line_epoch_and_value(visit: Visit) -> Non
     expect(told).to_be_hidden()
 
 
-def test_the_theme_follows_the_system_until_the_button_says_otherwise(visit: Visit) -> None:
-    page, seen = visit(), {}
+def test_the_theme_follows_the_system_until_the_button_says_otherwise(look: Visit) -> None:
+    page, seen = look(), {}
     figure, button = chart(page, CHART), page.locator("#theme")
     for system in ("light", "dark"):
         page.emulate_media(color_scheme=system)
@@ -140,8 +155,8 @@ def test_the_theme_follows_the_system_until_the_button_says_otherwise(visit: Vis
     assert not set(light) & set(dark)
 
 
-def test_a_figure_comes_as_csv_and_as_svg(visit: Visit, report: Path) -> None:
-    figure = chart(visit(), CHART)
+def test_a_figure_comes_as_csv_and_as_svg(look: Visit, report: Path) -> None:
+    figure = chart(look(), CHART)
     figure.locator("summary").click()
     name, path = downloaded(figure.get_by_role("button", name="CSV"))
     rows = pd.read_csv(path)
@@ -170,8 +185,8 @@ def test_a_single_mark_stands_in_an_axis_with_a_range(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize(("keyboard", "name"), [(False, "Ours"), (True, "Log")])
-def test_a_header_sorts_up_then_down_then_as_it_was(visit: Visit, keyboard: bool, name: str) -> None:
-    table = visit().locator(f"section#{PAPER} table.claims:not(.unmade)")
+def test_a_header_sorts_up_then_down_then_as_it_was(look: Visit, keyboard: bool, name: str) -> None:
+    table = look().locator(f"section#{PAPER} table.claims:not(.unmade)")
     heads = table.locator("thead th")
     index = [head.strip() for head in heads.all_text_contents()].index(name)
     head, original = heads.nth(index), column(table, 0)
@@ -191,18 +206,18 @@ def test_a_header_sorts_up_then_down_then_as_it_was(visit: Visit, keyboard: bool
     assert column(table, 0) == original
 
 
-def test_another_header_takes_over(visit: Visit) -> None:
-    heads = visit().locator(f"section#{PAPER} table.cells.sortable >> nth=0 >> thead th")
+def test_another_header_takes_over(look: Visit) -> None:
+    heads = look().locator(f"section#{PAPER} table.cells.sortable >> nth=0 >> thead th")
     for head in (heads.last, heads.first):
         head.locator("button").click()
         expect(head).to_have_attribute("aria-sort", "ascending")
     expect(heads.last).not_to_have_attribute("aria-sort", re.compile(".*"))
 
 
-def test_verdicts_filter_the_rows(visit: Visit) -> None:
-    page = visit()
+def test_verdicts_filter_the_rows(look: Visit) -> None:
+    page = look()
     groups = page.locator(".filter").all()
-    assert len(groups) > 5
+    assert len(groups) > 1
     for group in groups:
         rows, buttons = group.locator("+ .scroll tbody tr"), group.get_by_role("button")
         verdicts = rows.evaluate_all("(all) => all.map((row) => row.dataset.verdict)")
@@ -218,8 +233,8 @@ def test_verdicts_filter_the_rows(visit: Visit) -> None:
             assert verdict == "all" or shows(rows.and_(page.locator(f"[data-verdict='{verdict}']"))) == counts[verdict]
 
 
-def test_a_table_comes_as_csv(visit: Visit, report: Path) -> None:
-    page = visit()
+def test_a_table_comes_as_csv(look: Visit, report: Path) -> None:
+    page = look()
     made = page.locator(f"section#{PAPER} .made[data-name='{PAPER}-claims']")
     name, path = downloaded(made.get_by_role("button", name="CSV"))
     claims = [
@@ -237,8 +252,8 @@ def test_a_table_comes_as_csv(visit: Visit, report: Path) -> None:
     assert {row["Verdict"] for row in read_csv(path)} == {"worse"}
 
 
-def test_findings_come_as_csv(visit: Visit) -> None:
-    page = visit()
+def test_findings_come_as_csv(look: Visit) -> None:
+    page = look()
     made = page.locator(f"section#{PAPER} .findings + .made")
     name, path = downloaded(made.get_by_role("button", name="CSV"))
     rows = read_csv(path)
