@@ -20,6 +20,7 @@ from typing import Any
 import dvc
 import pytest
 import yaml
+from dvc.dependency import param
 
 from commands.dvc_inside import lock_file, repository
 from commands.dvc_inside.errors import DvcError
@@ -125,6 +126,22 @@ def test_an_edit_shows_in_the_hashes_of_what_a_stage_depends_on(home: Path) -> N
         holds(before == stage.hashes(), "Dependency.hash_info differs though nothing was changed")
         Path("source").write_text("another")
         holds(before != stage.hashes(), "Dependency.hash_info stays though a dependency was edited")
+
+
+def test_a_file_of_parameters_is_parsed_once_and_again_after_an_edit(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed, parse = list[str](), param.load_path
+    monkeypatch.setattr(param, "load_path", lambda path, *others: parsed.append(path) or parse(path, *others))
+    (home / "params.yaml").write_text("size: 1")
+    (home / "dvc.yaml").write_text("stages: {only: {cmd: echo, params: [size]}}")
+    with repository.planned(Path()) as (stage,):
+        before = stage.hashes()
+        holds(stage.hashes() == before, "hashes of parameters change by themselves")
+        holds(len(parsed) == 1, f"params.yaml is parsed {len(parsed)} times")
+        (home / "params.yaml").write_text("size: 20")
+        holds(stage.hashes() != before, "an edit of params.yaml is not seen")
+    holds(len(parsed) == 2, f"params.yaml is parsed {len(parsed)} times after an edit")
 
 
 def test_the_files_that_dvc_leaves_are_as_we_read_them(home: Path) -> None:

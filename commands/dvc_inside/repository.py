@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commands.dvc_inside.errors import told
+from commands.dvc_inside.params_file import parsed_once
 from commands.dvc_inside.stage import Stage
 from stages.core.dvc_files import OBJECTS
 from stages.core.errors import StageError
@@ -30,7 +31,7 @@ def planned(home: Path, targets: Sequence[str] = ()) -> Iterator[list[Stage]]:
     logging.getLogger("dvc").setLevel(logging.WARNING)  # what it says of every stage, and its bars, would run into
     for bars in ("dvc.progress", "dvc_data.callbacks"):  # the board
         logging.getLogger(bars).setLevel(logging.CRITICAL)
-    with told(), Repo(_wait_for_lock=True) as repo, repo.lock, repo.scm_context:
+    with told(), parsed_once(), Repo(_wait_for_lock=True) as repo, repo.lock, repo.scm_context:
         graph = get_active_graph(repo.index.graph)
         for target, address in zip(targets, _addresses(home, targets), strict=False):
             if not collect_stages(repo, [address], glob=True):  # DVC would take that for everything
@@ -48,7 +49,7 @@ def reproduced(home: Path, targets: Sequence[str] = ()) -> list[str]:
     """What `dvc repro` runs again of what :func:`planned` planned, once it is done."""
     from dvc.repo import Repo
 
-    with Repo(_wait_for_lock=True) as repo:
+    with parsed_once(), Repo(_wait_for_lock=True) as repo:
         return [stage.addressing for stage in repo.reproduce(_addresses(home, targets), glob=bool(targets))]
 
 
@@ -62,7 +63,7 @@ def stale_stages(home: Path) -> list[str]:
     """The stages of a home's dvc.yaml whose commands, parameters or dependencies are not those of its dvc.lock."""
     from dvc.repo import Repo
 
-    with Repo() as repo, repo.lock:
+    with parsed_once(), Repo() as repo, repo.lock:
         return [stage.addressing for stage in _stages(repo, home) if stage.changed(allow_missing=True)]
 
 
