@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,11 +43,11 @@ def begin_cell(cell: Cell, params: Params, layout: Layout, epochs: int) -> None:
     """
     replace_started(layout, [], gone=complete_seeds(layout, params))
     wanted = plan(cell, params.compute, layout)
-    wanted = replace(wanted, fingerprints=unrecorded(wanted, params, layout, epochs))
     before = trained_before(wanted, kept_seeds(layout.home), layout)
-    for seed, trained in before.items():
-        history = History(curves=trained.history.curves[:epochs])
-        record_started(layout, wanted, {seed: history}, machines_of(trained.environment))
+    wanted = replace(wanted, fingerprints=unrecorded(wanted, before, params, layout, epochs))
+    for seed in [seed for seed in wanted.fingerprints if seed in before]:
+        history = History(curves=before[seed].history.curves[:epochs])
+        record_started(layout, wanted, {seed: history}, machines_of(before[seed].environment))
     if not (left := [seed for seed in wanted.fingerprints if seed not in before]):
         return
     if epochs == cell.recipe.epochs:
@@ -63,13 +63,17 @@ def begin_cell(cell: Cell, params: Params, layout: Layout, epochs: int) -> None:
         )
 
 
-def unrecorded(wanted: Plan, params: Params, layout: Layout, epochs: int) -> dict[int, str]:
-    """The fingerprints of the seeds that are neither complete nor recorded with so many epochs; it tells why not."""
+def unrecorded(wanted: Plan, before: Collection[int], params: Params, layout: Layout, epochs: int) -> dict[int, str]:
+    """The fingerprints of the seeds that are neither complete nor recorded with so many epochs; it tells why not.
+
+    Of what is trained to its end, a complete seed is left out only if it was trained ``before``: what the results have
+    of others lacks their weights, which the stage `train` needs to give all seeds together.
+    """
     key, complete = wanted.cell.key, complete_seeds(layout, params)
     recorded = Counter((row["key"], row["fingerprint"]) for row in started_rows(layout))
     left = {}
     for seed, name in wanted.fingerprints.items():
-        if (key, seed) in complete:
+        if (key, seed) in complete and (epochs < wanted.cell.recipe.epochs or seed in before):
             print(f"{key} seed {seed}: its complete run is among the results", flush=True)
         elif (count := recorded[key, name]) >= epochs and epochs < wanted.cell.recipe.epochs:
             print(f"{key} seed {seed}: recorded already, {count} epoch{'s' if count > 1 else ''}", flush=True)

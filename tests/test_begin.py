@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -118,6 +119,27 @@ def test_a_seed_whose_complete_run_is_there_is_no_longer_listed(
     begin(layout, 2, seeds=(0, 2))
     assert "seed 0: its complete run is among the results" in capsys.readouterr().out
     assert [(row["seed"], row["epoch"]) for row in started_rows(layout)] == [("2", "0"), ("2", "1")]
+
+
+def test_a_complete_run_whose_weights_are_not_here_is_trained_where_all_epochs_are_asked_for(
+    tmp_path: Path, whole: dict[str, bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As results that were published without weights: further seeds need them to stand beside."""
+    layout = make_home(tmp_path)
+    params = load_params(layout.params)
+    complete(layout)
+    evaluate_cell(params.cell(KEY), params.compute, layout)
+    shutil.rmtree(layout.home / ".seeds")
+    for path in layout.training(params.cell(KEY)).glob("*.safetensors"):
+        path.unlink()
+    capsys.readouterr()
+    begin(layout, EPOCHS - 1)
+    assert "epoch 1" not in capsys.readouterr().out
+    begin(layout, EPOCHS, seeds=(0, 1, 2))
+    assert f"seed 0: epoch {EPOCHS}/{EPOCHS}" in capsys.readouterr().out
+    begin(layout, EPOCHS)
+    assert "seed 0: its complete run is among the results" in capsys.readouterr().out
+    assert complete(layout) == whole
 
 
 def test_a_finished_seed_gives_its_first_epochs(tmp_path: Path, whole: dict[str, bytes]) -> None:

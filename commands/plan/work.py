@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from commands.plan.order import Step, Unit
 from stages.core.dependencies import ROOT
@@ -144,10 +145,12 @@ def ask_for_seeds(layout: Layout, key: str, seeds: Sequence[int]) -> None:
     yaml = YAML()
     yaml.width, yaml.preserve_quotes = 200, True
     params = yaml.load(layout.params)
-    run = params["runs"][key]
+    run, asked = params["runs"][key], CommentedSeq(seeds)
     if not run.get("changes"):
-        run["changes"] = {}
-    run["changes"]["seeds"] = list(seeds)
+        run["changes"] = CommentedMap()
+        run["changes"].fa.set_flow_style()
+    asked.fa.set_flow_style()
+    run["changes"]["seeds"] = asked
     with atomic_path(layout.params) as temporary:
         yaml.dump(params, temporary)
         load_params(temporary)
