@@ -75,9 +75,8 @@ def visits(browser: Browser, report: Path) -> Iterator[Visit]:
         yield lambda *width, **options: stack.enter_context(opened(browser, report, *width, **options))
 
 
-def excerpt(browser: Browser, report: Path, paper: str, figures: str) -> Path:
-    """The page with the section of one paper and, of its figures, those alone, which is read and drawn sooner."""
-    path = report.with_name(f"{paper}.html")
+def excerpt(browser: Browser, report: Path, paper: str, figures: str, path: Path) -> Path:
+    """Write the page with the section of one paper and, of its figures, those alone: it is read and drawn sooner."""
     with opened(browser, report, java_script_enabled=False) as page:
         remove(page.locator(f"main > section:not(#{paper})"))
         remove(page.locator(f"figure.drawn:not({figures})"))

@@ -51,9 +51,9 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def section(browser: Browser, report: Path) -> Path:
+def section(browser: Browser, report: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page with one paper's section and one chart."""
-    return excerpt(browser, report, PAPER, CHART)
+    return excerpt(browser, report, PAPER, CHART, tmp_path_factory.mktemp("section") / "report.html")
 
 
 @pytest.fixture
