@@ -66,8 +66,8 @@ def begin_cell(cell: Cell, params: Params, layout: Layout, epochs: int) -> None:
 def unrecorded(wanted: Plan, before: Collection[int], params: Params, layout: Layout, epochs: int) -> dict[int, str]:
     """The fingerprints of the seeds that are neither complete nor recorded with so many epochs; it tells why not.
 
-    Of what is trained to its end, a complete seed is left out only if it was trained ``before``: what the results have
-    of others lacks their weights, which the stage `train` needs to give all seeds together.
+    Where all epochs are asked for, complete is a seed only if it is among those ``before``: the results may lack its
+    weights, which the stage `train` needs to give all seeds together.
     """
     key, complete = wanted.cell.key, complete_seeds(layout, params)
     recorded = Counter((row["key"], row["fingerprint"]) for row in started_rows(layout))
