@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import torch
 from benchmarks import denormals, many_cells, memory, rows, sentences
 from stages.core.layout import Layout
 from stages.params import load_params
+from tests.fake_results import write_split
 from tests.small import REPOSITORY
 
 pytestmark = pytest.mark.slow
@@ -51,7 +53,16 @@ def test_the_memory_of_a_step_is_measured_in_a_process_of_its_own(
     assert re.fullmatch(r"cnn-gru +batch +32 peak +\d+ MiB, of training +\d+ MiB, +[\d.]+ s \((cpu|cuda)\)", line)
 
 
-def test_what_a_study_of_many_cells_costs_is_measured_step_by_step() -> None:
+def test_what_a_study_of_many_cells_costs_is_measured_step_by_step(
+    report: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The charts of the documents' own numbers, the same for studies of any size, are taken from another report."""
+
+    def write(folder: Path, split: str) -> None:
+        shutil.copy(Layout(report.parents[1]).drawings, Layout(folder).drawings)
+        write_split(folder, split)
+
+    monkeypatch.setattr(many_cells, "write_composition", write)
     found = many_cells.measure(3)
     steps = ["check", "plan", "train", "driver", "dvc repro", "compare", "report"]
     assert list(found) == [*steps, "together"]

@@ -25,6 +25,7 @@ from stages.report.figures.style import Drawing
 from stages.report.paper_view import view
 from stages.results.read import read_results
 from tests.browser import KEYS
+from tests.clone import Clone
 from tests.fake_results import write_cells, write_split
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -52,13 +53,10 @@ def reduced_keys() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def homes(report: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, str]]:
-    """A reduced run on digits, and a full run that misses most cells, whose figures without ours are those of both."""
-    full, reduced = report.parents[1], tmp_path_factory.mktemp("reduced")
-    shutil.copy(Layout(full).drawings, Layout(reduced).drawings)
-    with pytest.MonkeyPatch.context() as patch:
-        page = make(reduced, ROOT / "params.yaml", reduced_keys(), patch)
-    return {"reduced": (reduced, page), "full": (full, report.read_text())}
+def homes(report: Path, complete: Clone) -> dict[str, tuple[Path, str]]:
+    """What the whole pipeline makes by default, a reduced run on digits; and a full run that misses most cells."""
+    pages = {"reduced": Layout(complete.folder).reports / "report.html", "full": report}
+    return {name: (page.parents[1], page.read_text(encoding="utf-8")) for name, page in pages.items()}
 
 
 @pytest.mark.parametrize("name", ["reduced", "full"])

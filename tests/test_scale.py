@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 from stages.cell import Cell
@@ -16,6 +18,7 @@ paper, rnn, gru = (load_paper(PAPERS / name) for name in ("recurnets", "mnist-rn
 pytestmark = pytest.mark.slow
 
 
+@cache
 def full_params() -> Params:
     return load_params(REPOSITORY / "full" / "params.yaml")
 

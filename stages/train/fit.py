@@ -32,11 +32,11 @@ def fitting_images(
 
 
 def _try(cell: Cell, build: Callable[[], nn.Module], images: Images) -> None:
-    """Two images without values, since batch normalisation cannot be trained on one value per channel."""
+    """Two black images, since batch normalisation cannot be trained on one value per channel."""
     height, width = images.side
-    with torch.device("meta"), torch.no_grad():
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
         try:
-            build()(torch.empty(2, len(images.mean), height, width))
+            build()(torch.zeros(2, len(images.mean), height, width))
         except _MISFITS as error:
             raise StageError(
                 f"{cell.key}: {cell.architecture} does not take images of {height} x {width} pixels "

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from stages.documents.exhibits import Chart
-from stages.report.figures.style import SERIES, SOFT, STYLE, Drawing, finish, new_figure
+from stages.report.figures.style import SERIES, SOFT, STYLE, Drawing, finish, label_powers, new_figure
 from stages.results.cell_result import CellResult
 
 LEGEND_COLUMNS = 6
@@ -145,6 +145,7 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     if logarithmic_values(list(axes.dataLim.intervaly)):
         axes.set_yscale("log")
+        label_powers(axes.yaxis)
         axes.yaxis.set_minor_locator(NullLocator())
     _scale_epochs(axes, panel)
 

@@ -9,8 +9,10 @@ from itertools import pairwise
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 FOREGROUND, SOFT, GRID = "#20242a", "#6f757d", "#d9d9d4"
 # By position: the depths of a chart, or the kinds of a diagram's blocks. After Okabe and Ito, who chose colours that
@@ -32,6 +34,7 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "recurnets",
 }
 FONT = "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif"
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -39,6 +42,24 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height))
     FigureCanvasSVG(figure)
     return figure
+
+
+class Powers(LogFormatter):
+    """Powers of ten in raised digits: having Matplotlib typeset them takes longer than drawing all the rest."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """The label of ``x``, 10⁵ say, or none."""
+        if not super().__call__(x, pos):
+            return ""
+        factor, _, exponent = f"{x:.0e}".partition("e")
+        power = f"10{str(int(exponent)).translate(RAISED)}"
+        return power if factor == "1" else f"{factor}\N{MULTIPLICATION SIGN}{power}"
+
+
+def label_powers(axis: Axis) -> None:
+    """Label a logarithmic axis by :class:`Powers`."""
+    axis.set_major_formatter(Powers())
+    axis.set_minor_formatter(Powers())
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from stages.core.tables import Row
 from stages.report.figures.curves import LEGEND, ticks
-from stages.report.figures.style import SERIES, SOFT, STYLE, Drawing, finish, new_figure
+from stages.report.figures.style import SERIES, SOFT, STYLE, Drawing, finish, label_powers, new_figure
 
 
 def plain(axes: Axes) -> None:
@@ -142,6 +142,7 @@ def _iterations_panel(axes: Axes, rows: Sequence[Row], runs: Sequence[str], colu
     values = [float(row[column]) for row in rows if row[column]]
     if column == "state_change" and min(values) > 0 and max(values) > 100 * min(values):
         axes.set_yscale("log")
+        label_powers(axes.yaxis)
     ticks(axes, [1, 5, 10, 15, 20, 25, 30])
     plain(axes)
 
@@ -189,6 +190,7 @@ def draw_scatter(marks: Sequence[Mark]) -> Drawing:
                 place = mark.places[name], mark.accuracy
                 axes.plot(*place, marker=_marker(number), color=_color(number), markersize=7, linewidth=0)
             axes.set_xscale("log")
+            label_powers(axes.xaxis)
             axes.set_xlabel(name, labelpad=3)
             axes.tick_params(labelleft=position == 0)
             plain(axes)
