@@ -165,6 +165,13 @@ def test_a_process_gets_its_share_of_the_cores_unless_told_otherwise(
     assert Path("cells/a").read_text().strip() == share
 
 
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="sessions are no groups here")
+def test_the_sessions_of_its_processes_are_as_nice_as_it_is(home: Path) -> None:
+    pipeline({"a": "until grep 'nice 7' /proc/self/autogroup > cells/a; do :; done"})
+    words = ["nice", "-n", "7", sys.executable, "-m", "commands", "reproduce", "."]
+    subprocess.run(words, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, check=True, timeout=60)
+
+
 @pytest.mark.parametrize(("asked", "jobs"), [([], 8), (["--jobs", "3"], 3)])
 def test_as_many_stages_run_as_there_are_cores_unless_told_otherwise(
     monkeypatch: pytest.MonkeyPatch, asked: list[str], jobs: int

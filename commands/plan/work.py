@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from commands.plan.order import Step, Unit
+from stages.core.cores import as_nice
 from stages.core.dependencies import ROOT
 from stages.core.files import atomic_path
 from stages.core.layout import Layout
@@ -77,7 +78,9 @@ def work_off(
 def _start(task: Task, home: Path) -> subprocess.Popen[bytes]:
     """A session of its own keeps a terminal's Ctrl-C from it: it is paused instead."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(task.command(home), env=environment, start_new_session=True)
+    process = subprocess.Popen(task.command(home), env=environment, start_new_session=True)
+    as_nice(process.pid)
+    return process
 
 
 def _pause(running: dict[Task, subprocess.Popen[bytes]]) -> set[Unit]:

@@ -115,5 +115,8 @@ def _run(stage: Stage, environment: Mapping[str, str], output: Connection) -> No
     os.environ.update(environment)
     os.chdir(ROOT)
     sys.path[0] = str(ROOT)
+    from stages.core.cores import as_nice  # as it is now
+
+    as_nice(os.getpid())
     sys.argv = [stage.module, *stage.arguments]
     runpy.run_module(stage.module, run_name="__main__", alter_sys=True)

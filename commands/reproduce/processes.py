@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 
 from commands.reproduce.forked import Forked, fork, stage_of
-from stages.core.cores import CORES, machine_cores
+from stages.core.cores import CORES, as_nice, machine_cores
 
 GRACE_SECONDS = 10.0
 
@@ -98,7 +98,7 @@ class Processes:
 
 
 def _shell(command: str, folder: str, environment: Mapping[str, str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    process = subprocess.Popen(
         command,
         shell=True,
         cwd=folder,
@@ -110,6 +110,8 @@ def _shell(command: str, folder: str, environment: Mapping[str, str]) -> subproc
         errors="replace",
         start_new_session=True,
     )
+    as_nice(process.pid)
+    return process
 
 
 def thread_share(jobs: int) -> str:
