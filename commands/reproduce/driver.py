@@ -105,10 +105,29 @@ class Reproduction:
         return None
 
     def _wait(self) -> None:
-        event = self._event()
-        if event is None:
-            self.record.write()
-            return
+        """Wait for a command to end, and record what it made; a Ctrl-C meanwhile takes effect when that is done."""
+        with ExitStack() as stack:
+            event = self._event(stack)
+            if event is None:
+                self.record.write()
+            else:
+                self._ended(event)
+
+    def _event(self, stack: ExitStack) -> Ended | None:
+        """As :meth:`_next`, with DVC's lock open meanwhile; from then on a Ctrl-C waits for the end of ``stack``.
+
+        It would else meet DVC while it takes its lock again, and leave it neither open nor taken.
+        """
+
+        def wait() -> Ended | None:
+            try:
+                return self._next()
+            finally:
+                stack.enter_context(undisturbed())
+
+        return self.plan[0].while_unlocked(wait)
+
+    def _ended(self, event: Ended) -> None:
         stage = self.names[event.name]
         self.locks.pop(event.name).close()
         try:
@@ -123,19 +142,6 @@ class Reproduction:
                 self._done(stage, f"done in {duration(seconds)}")
         except DvcError as error:
             self._fail(stage, error.reason)
-
-    def _event(self) -> Ended | None:
-        """As :meth:`_next`, with DVC's lock open meanwhile; a further Ctrl-C waits until DVC has taken it again."""
-        with ExitStack() as stack:
-
-            def wait() -> Ended | None:
-                try:
-                    return self._next()
-                except KeyboardInterrupt:
-                    stack.enter_context(undisturbed())
-                    raise
-
-            return self.plan[0].while_unlocked(wait)
 
     def _next(self) -> Ended | None:
         """The next command that ends; None if it is time to write dvc.lock first."""
