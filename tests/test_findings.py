@@ -1,72 +1,10 @@
-"""Contradictions inside a document: each rule on cases made by hand, and on the documents themselves."""
+"""Contradictions inside a document: each rule on the numbers of cases made by hand."""
 
-from collections.abc import Mapping, Sequence
-from functools import cache
-
-import pandas as pd
 import pytest
-import torch
 
-from models.registry import build
-from stages.compare.contradictions import RULES, Found, found
-from stages.compare.parameter_counts import count, size_rows
-from stages.documents.author_log import load_author_log
-from stages.documents.claims import Claim, load_claims
-from stages.documents.paper import PAPERS, Paper, load_paper
-
-NO_LOG = pd.DataFrame({"run": [], "epoch": []})
-RECURNETS = load_paper(PAPERS / "recurnets")
-IMAGES = {"cifar10": 10_000, "svhn": 26_032, "mnist": 10_000, "imagenet": 50_000, "gunn": 100}
-METRICS = {"Accuracy": "accuracy", "F1": "f1_weighted", "Precision": "precision_weighted", "Recall": "recall_weighted"}
-
-
-def claim(metric: str, published: str, **given: object) -> Claim:
-    scale = {"%": 0.01, "m": 1e6}.get(published[-1], 1.0)
-    digits = published.rstrip("%m")
-    values = {
-        "table": "1", "group": "", "row": "A", "column": "Accuracy", "run": "a", "metric": metric,
-        "published": published, "value": round(float(digits) * scale, 9), "margin": None, "better": "higher",
-        "unit": "count" if metric == "parameters" else "fraction",
-        "precision": round(10.0 ** -len(digits.partition(".")[2]) * scale, 9),
-        "rounding": "rounded", "author_log": None, "author_log_epochs": None, "note": "",
-    } | given  # fmt: skip
-    name = "-".join(str(values[key]) for key in ("table", "group", "row", "run", "metric"))
-    return Claim.model_validate({"id": name} | values)
-
-
-def block(table: str, group: str, *rows: str, logs: Mapping[int, str] | None = None) -> list[Claim]:
-    """A claim per number: rows of accuracy, F1, precision and recall; ``logs``: the log's, by the number of a row."""
-    return [
-        claim(
-            f"test_{metric}",
-            published,
-            table=table,
-            group=group,
-            row=f"row {number}",
-            column=column,
-            run=f"{table}-{group}-{number}",
-            rounding="floored" if metric == "accuracy" else "rounded",
-            author_log=float(logs[number].split()[place]) if logs and number in logs else None,
-        )
-        for number, row in enumerate(rows)
-        for place, ((column, metric), published) in enumerate(zip(METRICS.items(), row.split(), strict=True))
-    ]
-
-
-def find(
-    claims: Sequence[Claim] = (),
-    log: pd.DataFrame = NO_LOG,
-    sizes: Sequence[Mapping[str, object]] = (),
-    images: Mapping[str, int] | None = None,
-    supports: Mapping[str, Mapping[int, int]] | None = None,
-    parameters: Mapping[str, int] | None = None,
-) -> list[Found]:
-    return found(RECURNETS, claims, log, sizes, images or {}, supports or {}, parameters or {})
-
-
-def rules(findings: Sequence[Found]) -> list[str]:
-    return [finding.rule for finding in findings]
-
+from stages.compare.contradictions import Found
+from stages.documents.claims import Claim
+from tests.made_up_claims import METRICS, block, claim, find, rules
 
 FIRST_ROW = "0.81 0.82 0.83 0.82"
 FIRST = block("1", "X", FIRST_ROW, "0.72 0.73 0.79 0.73", "0.77 0.78 0.81 0.78", "0.75 0.75 0.80 0.76")
@@ -218,34 +156,6 @@ def test_printed_parameters_are_compared_up_to_their_rounding() -> None:
     assert find(rows) == []
 
 
-def test_a_logged_value_that_would_be_printed_otherwise_is_found() -> None:
-    logs = {0: "0.82 0.816 0.815 0.8049", 1: "0.8299 0.825 0.815 0.82"}
-    (finding,) = find(block("1", "X", "0.81 0.82 0.82 0.81", "0.82 0.82 0.82 0.82", logs=logs))
-    assert (finding.rule, finding.where) == ("table against log", "Table 1, X, row 0")
-    assert finding.finding == (
-        "The log ends at other values: "
-        "Accuracy 0.82 (floored 0.82, printed 0.81), Recall 0.8049 (rounded 0.80, printed 0.81)."
-    )
-    (finding,) = find([claim("test_accuracy", "81.6%", rounding=None, author_log=0.8171)])
-    assert finding.finding == "The log ends at other values: Accuracy 81.71% (printed 81.6%)."
-    assert rules(find([claim("test_accuracy", "81.6%", rounding=None, author_log=0.817)])) == ["table against log"]
-    assert find([claim("test_accuracy", "81.6%", rounding=None, author_log=0.8169)]) == []
-
-
-@pytest.mark.parametrize(
-    ("rounding", "logged", "shown"),
-    [
-        ("rounded", 0.8051, "0.8051 (rounded 0.81, printed 0.70)"),
-        ("rounded", 0.8049, "0.8049 (rounded 0.80, printed 0.70)"),
-        ("floored", 0.8099, "0.8099 (floored 0.80, printed 0.70)"),
-        ("rounded", 0.0, "0 (rounded 0.00, printed 0.70)"),
-    ],
-)
-def test_a_logged_value_is_shown_as_it_would_have_been_printed(rounding: str, logged: float, shown: str) -> None:
-    (finding,) = find([claim("test_accuracy", "0.70", rounding=rounding, author_log=logged)])
-    assert finding.finding == f"The log ends at other values: Accuracy {shown}."
-
-
 @pytest.mark.parametrize(
     ("recalls", "total", "possible"),
     [
@@ -265,15 +175,6 @@ def test_classes_and_total_meet_in_a_number_that_both_may_be(
     assert found_rules == ([] if possible else ["classes against total"])
 
 
-def test_rows_that_differ_from_their_logs_are_told_row_by_row() -> None:
-    logs = {0: "0.81 0.82 0.82 0.83", 1: "0.82 0.83 0.82 0.82"}
-    found_rows = find(block("1", "X", "0.81 0.82 0.82 0.82", "0.82 0.82 0.82 0.82", logs=logs))
-    assert [(finding.where, finding.finding.partition(": ")[2]) for finding in found_rows] == [
-        ("Table 1, X, row 0", "Recall 0.83 (rounded 0.83, printed 0.82)."),
-        ("Table 1, X, row 1", "F1 0.83 (rounded 0.83, printed 0.82)."),
-    ]
-
-
 @pytest.mark.parametrize(("total", "possible"), [("89.9%", False), ("90.0%", True), ("90.1%", True), ("90.3%", False)])
 def test_accuracies_of_all_classes_have_to_make_the_total(total: str, possible: bool) -> None:
     supports = {"a": {0: 100, 1: 300}}
@@ -286,92 +187,3 @@ def test_accuracies_of_all_classes_have_to_make_the_total(total: str, possible: 
     assert all((finding.where, finding.finding) == ("Table 1, Total", said) for finding in findings)
     of_a_part = find([recalls[0], overall], supports=supports)
     assert "classes against total" not in rules(of_a_part)
-
-
-def test_logs_shorter_than_the_recipe_are_one_finding() -> None:
-    runs = {"svhn-recurnet1-5": 106, "svhn-recurnet1-6": 200, "mnist-recurnet2-4": 186}
-    log = pd.DataFrame(
-        [(run, epoch) for run, epochs in runs.items() for epoch in range(epochs)], columns=["run", "epoch"]
-    )
-    (finding,) = find([claim("test_accuracy", "0.92", run="svhn-recurnet1-5")], log)
-    assert (finding.rule, finding.where) == ("log too short", "Logs")
-    assert finding.finding == (
-        "Logs that end before the recipe does: Table 1, A (106 of 200 epochs); mnist-recurnet2-4 (186 of 200 epochs)."
-    )
-
-
-def test_a_log_is_as_long_as_the_recipe_of_its_own_run() -> None:
-    paper = load_paper(PAPERS / "gunn")
-    log = pd.DataFrame([(run, epoch) for run in ("gunn", "gunn15") for epoch in range(100)], columns=["run", "epoch"])
-    (finding,) = found(paper, [], log, [], {}, {})
-    assert finding == Found(
-        "log too short", "Logs", "Logs that end before the recipe does: gunn15 (100 of 300 epochs).", ()
-    )
-
-
-def known_parameters(paper: Paper) -> dict[str, int]:
-    counts = {}
-    with torch.device("meta"):
-        for run in paper.runs if paper.id == "recurnets" else ():
-            dataset, architecture, depth = run.split("-")
-            model = build(architecture, 1 if dataset == "mnist" else 3, 10, {"depth": int(depth)})
-            counts[run] = count(model, statistics=False)
-    return counts
-
-
-@cache
-def of_paper(name: str) -> list[Found]:
-    paper = load_paper(PAPERS / name)
-    claims = load_claims(PAPERS / name / "claims.csv", paper)
-    images = {run: IMAGES.get(run.split("-")[0], 10_000) for run in paper.runs}
-    labels = {int(str(c.metric)[-1]): int(c.value) for c in claims if str(c.metric).startswith("test_images_")}
-    supports = dict.fromkeys(paper.runs, labels) if labels else {}
-    sizes, log = size_rows(paper.sizes, claims), load_author_log(PAPERS / name)
-    return found(paper, claims, log, sizes, images, supports, known_parameters(paper))
-
-
-def test_what_is_found_in_recurnets() -> None:
-    findings = of_paper("recurnets")
-    assert [(finding.rule, finding.where) for finding in findings] == [
-        ("repeated row", "Table 5.1, Experiment-2, depth 7"),
-        ("repeated row", "Table 5.2, Experiment-1, depth 4"),
-        ("parameters", "Table 5.3, Experiment-2, depth 4, depth 5, depth 6, depth 7 and depth 8"),
-        ("table against log", "Table 5.1, Experiment-2, depth 7"),
-        ("table against log", "Table 5.2, Experiment-1, depth 7"),
-        ("table against log", "Table 5.2, Experiment-2, depth 7"),
-        ("table against log", "Table 5.3, Experiment-1, depth 7"),
-        ("log too short", "Logs"),
-    ]
-    said = [finding.finding for finding in findings]
-    assert "repeats Table 5.1, Experiment-1, depth 7, digit for digit (0.82, 0.82, 0.83, 0.82)" in said[0]
-    assert "repeats Table 5.1, Experiment-1, depth 4, digit for digit (0.81, 0.81, 0.81, 0.81)" in said[1]
-    assert said[2] == "0.611m parameters are printed; the layers have 610,122."
-    assert "Accuracy 0.8842 (floored 0.88, printed 0.82)" in said[3]
-    assert said[4:7] == [
-        "The log ends at other values: Accuracy 0.918754 (floored 0.91, printed 0.92).",
-        "The log ends at other values: Precision 0.934952 (rounded 0.93, printed 0.94).",
-        "The log ends at other values: Accuracy 0.9884 (floored 0.98, printed 0.99).",
-    ]
-    short = [("5.2", 1, 5, 106), ("5.2", 2, 5, 190), ("5.2", 2, 7, 163), ("5.2", 2, 8, 161)]
-    short += [("5.3", 2, 4, 186), ("5.3", 2, 5, 178), ("5.3", 2, 7, 177)]
-    runs = (f"Table {table}, Experiment-{part}, depth {depth} ({n} of 200 epochs)" for table, part, depth, n in short)
-    assert said[7] == f"Logs that end before the recipe does: {'; '.join(runs)}."
-
-
-def test_what_is_found_in_gunn() -> None:
-    where = "Section 6, GUNN-15, correct labels and GUNN-15, labels as published"
-    finding = "Test accuracy 0.6960: no whole number of 100 test images gives that."
-    ids = ("S6-gunn-test_accuracy", "S6-gunn-as-published-test_accuracy")
-    assert of_paper("gunn") == [Found("impossible accuracy", where, finding, ids, ids)]
-
-
-@pytest.mark.parametrize("name", ["mnist-rnn", "recnet", "cnn-gru"])
-def test_nothing_is_found_in_the_other_documents(name: str) -> None:
-    assert of_paper(name) == []
-
-
-def test_every_rule_is_explained_and_every_claim_named_exists() -> None:
-    for name in ("recurnets", "gunn"):
-        ids = {c.id for c in load_claims(PAPERS / name / "claims.csv", load_paper(PAPERS / name))}
-        assert {finding.rule for finding in of_paper(name)} <= set(RULES)
-        assert {i for finding in of_paper(name) for i in finding.evidence} <= ids
