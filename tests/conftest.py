@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from filelock import FileLock
 
+from stages.core.torch_compiler import leave_out_compiler
+
 if TYPE_CHECKING:  # most tests need no browser
     from playwright.sync_api import Browser
 
@@ -23,6 +25,7 @@ FIRST = ("pipeline", "browser", "slow")  # by their marks: what is begun last sh
 
 # Test files run side by side; threads and processes of several tests on few cores would only wait for each other.
 os.environ["OMP_NUM_THREADS"] = os.environ["RECURNETS_CORES"] = "1"
+leave_out_compiler()  # as the stages do
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & has it ignored by all below
 
 
