@@ -13,6 +13,7 @@ import pytest
 from filelock import FileLock
 
 from stages.core.torch_compiler import leave_out_compiler
+from tests.preloaded import do_without_fsync
 
 if TYPE_CHECKING:  # most tests need no browser
     from playwright.sync_api import Browser
@@ -26,6 +27,7 @@ FIRST = ("pipeline", "browser", "slow")  # by their marks: what is begun last sh
 # Test files run side by side; threads and processes of several tests on few cores would only wait for each other.
 os.environ["OMP_NUM_THREADS"] = os.environ["RECURNETS_CORES"] = "1"
 leave_out_compiler()  # as the stages do
+do_without_fsync()
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & has it ignored by all below
 
 
