@@ -209,6 +209,25 @@ def test_without_a_counter_the_energy_is_estimated_from_the_seconds(result: Cell
     assert found.joules_per_correct == pytest.approx(epochs * 0.25 * 2 * 4.0 / right_in_testing(result), rel=1e-9)
 
 
+def test_a_pause_costs_neither_time_nor_energy(result: CellResult) -> None:
+    stopped = result.timing.copy()
+    stopped.loc[stopped["epoch"] == 1, "train_seconds"] += 3600
+    stopped.loc[stopped["epoch"] == 2, "test_seconds"] += 60
+    paused = replace(result, timing=stopped)
+    assert paused.seconds() == pytest.approx(result.timing[["train_seconds", "test_seconds"]].to_numpy().sum())
+    assert paused.throughput() == pytest.approx(result.throughput())
+    assert cost(paused, Energy()) == cost(result, Energy())
+
+
+def test_a_run_takes_what_the_median_epochs_of_its_seeds_would_take(result: CellResult) -> None:
+    drawn = np.random.default_rng(0).uniform(1, 9, (2, 7, 2))
+    rows = [(seed, epoch, *drawn[seed, epoch]) for seed in range(2) for epoch in range(7)]
+    timed = replace(result, timing=pd.DataFrame(rows, columns=["seed", "epoch", "train_seconds", "test_seconds"]))
+    each = [7 * sum(sorted(part)[3] for part in drawn[seed].T) for seed in range(2)]
+    assert [timed.seconds(seed) for seed in range(2)] == pytest.approx(each)
+    assert timed.seconds() == pytest.approx(sum(each))
+
+
 def test_a_gpu_adds_its_power() -> None:
     powers = Energy(watts_per_thread=4.0, watts_per_gpu=300.0)
     assert estimated_joules(10, "cpu", 3, powers) == 120

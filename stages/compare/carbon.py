@@ -35,7 +35,7 @@ def cost(result: CellResult, energy: Energy) -> Cost:
             estimated_joules(result.seconds(seed), machine.device, machine.threads, energy)
             for seed, machine in result.environments.items()
         )
-    testing = joules * float(result.timing["test_seconds"].sum()) / result.seconds()
+    testing = joules * result.usual_seconds("test_seconds") / result.seconds()
     right = float(result.curves["test_accuracy"].sum()) * result.metrics.test_images
     return Cost(joules, kind, testing / right if right else None)
 

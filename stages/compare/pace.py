@@ -134,7 +134,7 @@ def _work(cell: Cell) -> tuple[object, ...]:
 
 
 def seconds_per_epoch(result: CellResult) -> float:
-    """Seconds of training and testing, mean over epochs and seeds."""
+    """Seconds of training and testing: of the median epoch, mean over seeds."""
     return result.seconds() / len(result.timing)
 
 

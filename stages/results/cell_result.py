@@ -112,11 +112,27 @@ class CellResult:
         return self.environments[self.cell.recipe.seeds[0]]
 
     def seconds(self, seed: int | None = None) -> float:
-        """Seconds spent on training and testing a seed, or all of them together."""
-        columns = [self.timing[name].to_numpy() for name in ("train_seconds", "test_seconds")]
-        if seed is not None:
-            columns = [values[self.timing["seed"].to_numpy() == seed] for values in columns]
-        return float(columns[0].sum() + columns[1].sum())
+        """Seconds of training and testing a seed, or all of them together, as :meth:`usual_seconds` reckons them."""
+        return self.usual_seconds("train_seconds", seed) + self.usual_seconds("test_seconds", seed)
+
+    def usual_seconds(self, part: str, seed: int | None = None) -> float:
+        """The seconds of a seed, or all, of ``part`` (a column of timing.csv), had every epoch taken the median's.
+
+        The clock runs on while a process is stopped (Ctrl-Z, a suspended job) or waits for others: in timing.csv such
+        an epoch may have taken an hour. A sum would tell of that pause, and energy be estimated from it.
+        """
+        usual = self._usual[part]
+        return sum(usual.values()) if seed is None else usual[seed]
+
+    @cached_property
+    def _usual(self) -> dict[str, dict[int, float]]:
+        """Those seconds, by part and seed."""
+        seeds = self.timing["seed"].to_numpy()
+        of_seed = {int(seed): seeds == seed for seed in np.unique(seeds)}
+        return {
+            part: {seed: float(np.median(values[rows]) * rows.sum()) for seed, rows in of_seed.items()}
+            for part, values in ((part, self.timing[part].to_numpy()) for part in ("train_seconds", "test_seconds"))
+        }
 
     @cached_property
     def images(self) -> tuple[int, int] | None:
@@ -159,12 +175,12 @@ class CellResult:
         return [str(names.get(label, label)) for label in range(self.metrics.classes)]
 
     def throughput(self) -> dict[str, float | None]:
-        """Images per second in training and in testing, over all epochs; None where the split is not tabulated."""
+        """Images per second in training and in testing, in the usual epoch; None where the split is not tabulated."""
         epochs = len(self.timing)
-        test = self.metrics.test_images * epochs / float(self.timing["test_seconds"].sum())
+        test = self.metrics.test_images * epochs / self.usual_seconds("test_seconds")
         if self.composition is None:
             return {"train_images_per_second": None, "test_images_per_second": test}
-        train = self.values("train_images")[0] * epochs / float(self.timing["train_seconds"].sum())
+        train = self.values("train_images")[0] * epochs / self.usual_seconds("train_seconds")
         return {"train_images_per_second": train, "test_images_per_second": test}
 
     def _last(self, table: pd.DataFrame, column: str) -> tuple[float, ...]:

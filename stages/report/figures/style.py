@@ -45,7 +45,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 class Powers(LogFormatter):
-    """Powers of ten in raised digits: having Matplotlib typeset them takes longer than drawing all the rest."""
+    """Powers of ten in raised digits: having Matplotlib typeset them takes a third of the time that a chart does."""
 
     def __call__(self, x: float, pos: int | None = None) -> str:
         """The label of ``x``, 10⁵ say, or none."""
