@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import time
+import warnings
 from pathlib import Path
 from statistics import median
 
@@ -93,9 +94,12 @@ def forward_macs(model: nn.Module, case: Case) -> float:
     """Multiply-accumulates of a forward pass in evaluation, per image; of a recurrent layer those of its products."""
     images = load_images(case.images(2), case.cell.transform, torch.device("cpu"), training=True, noise_seed=0)
     (batch,) = training_batches(images, case.recipe(2), 0, 0)
-    # torch counts no fused recurrent layer of oneDNN; without it, the layer is made of products.
-    with FlopCounterMode(display=False) as counter, torch.no_grad(), torch.backends.mkldnn.flags(enabled=False):
-        model.eval()(batch.pixels)
+    # torch counts no fused recurrent layer of oneDNN; without it, the layer is made of products. That Intel's GPUs
+    # could do more, of which it warns then, helps nobody here.
+    with warnings.catch_warnings(), FlopCounterMode(display=False) as counter, torch.no_grad():
+        warnings.simplefilter("ignore", UserWarning)
+        with torch.backends.mkldnn.flags(enabled=False):
+            model.eval()(batch.pixels)
     return counter.get_total_flops() / 2 / 2
 
 
