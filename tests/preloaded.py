@@ -86,7 +86,7 @@ def _programs() -> Path:
 
 
 def do_without_fsync() -> None:
-    """Spare this process the wait for the disk, which a power cut would need: what tests write need not survive one."""
+    """Spare this process the wait for the disk: what tests write need not survive a power cut."""
     os.fsync = lambda _: None
 
 
