@@ -13,7 +13,8 @@ reached is left out, or has "about" so many hours by the runs that were made, if
 With --go one training per core works until the hours are over, each under its full recipe, for which splits that are
 missing are made; what still trains then is paused at a checkpoint, and its whole epochs are in HOME/started.csv. Then
 DVC evaluates what is complete (further seeds of a run are asked for in HOME/params.yaml), compares, and renders the
-report. Asked again, it goes on where it was. Ctrl-C pauses, too.
+report. It ends with what was decided, and with what each training took beside what was foretold of its epochs. Asked
+again, it goes on where it was. Ctrl-C pauses, too.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from commands.plan.account import accounted
 from commands.plan.listed import gained, listed
 from commands.plan.order import Epochs, Question, Step, Unit, ordered
-from commands.plan.progress import trained_epochs
+from commands.plan.progress import trained_epochs, trained_exactly
 from commands.plan.questions import questions
 from commands.plan.timing import this_machine, time_steps, unknown
 from commands.plan.work import evaluate, has_split, make_split, render, tasks_of, work_off
@@ -119,7 +121,10 @@ def go(steps: Sequence[Step], before: Open, layout: Layout, machine: Machine, jo
     params = load_params(layout.params)
     dataset = {key: params.cell(key).dataset for key in {task.unit[0] for task in tasks_of(steps)}}
     made = cache(lambda name: make_split(name, layout))  # when it is needed, and tried once
-    paused, failed = work_off(tasks_of(steps), layout.home, jobs, deadline, lambda task: made(dataset[task.unit[0]]))
+    units = list(dict.fromkeys(task.unit for task in tasks_of(steps)))
+    had = trained_exactly(units, params, layout, before.pace)
+    worked = work_off(tasks_of(steps), layout.home, jobs, deadline, lambda task: made(dataset[task.unit[0]]))
+    account = accounted(worked.taken, had, trained_exactly(units, params, layout, before.pace), before.pace, params)
     tasks = [task for task in tasks_of(steps) if has_split(dataset[task.unit[0]], layout)]
     keys = dict.fromkeys(task.unit[0] for task in tasks)
     have = trained_epochs(_units(keys, params, tasks_of(steps)), params, layout)
@@ -127,12 +132,12 @@ def go(steps: Sequence[Step], before: Open, layout: Layout, machine: Machine, jo
     touched = [key for key in keys if any(task.unit[0] == key and task.unit in complete for task in tasks)]
     said = evaluate(touched, complete, layout)
     render(layout)
-    for key, seed in sorted(paused):
+    for key, seed in sorted(worked.paused):
         print(f"paused: {key} seed {seed}, {have.get((key, seed), 0)} of {params.cell(key).recipe.epochs} epochs")
-    for key, seed in sorted(failed):
+    for key, seed in sorted(worked.failed):
         print(f"failed: {key} seed {seed}; see above")
     now = what_is_open(layout, load_params(layout.params), machine)
-    print("\n".join([*said, *gained(before.questions, now.questions, layout)]), flush=True)
+    print("\n".join([*account, *said, *gained(before.questions, now.questions, layout)]), flush=True)
 
 
 def _units(keys: Iterable[str], params: Params, tasks: Iterable[object]) -> list[Unit]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from commands.plan.order import Unit
 from stages.cell import Cell
+from stages.compare.pace import Pace
 from stages.core.layout import Layout
+from stages.learning.batches import steps_per_epoch
 from stages.learning.engine import History
 from stages.params import Params
 from stages.train.checkpoint import DamagedError
@@ -26,7 +28,7 @@ def trained_epochs(units: Iterable[Unit], params: Params, layout: Layout) -> dic
         seeds.setdefault(key, []).append(seed)
     for key, wanted in seeds.items():
         cell = with_seeds(params.cell(key), wanted)
-        if (layout.data(cell.dataset) / "dataset.json").is_file():
+        if _has_split(cell, layout):
             found |= _of_cell(cell, params, layout)
         else:  # of what data the weights are cannot be asked
             there = [n for n in cell.recipe.seeds if (layout.training(cell) / f"seed-{n}.safetensors").is_file()]
@@ -34,10 +36,28 @@ def trained_epochs(units: Iterable[Unit], params: Params, layout: Layout) -> dic
     return found
 
 
+def trained_exactly(units: Collection[Unit], params: Params, layout: Layout, pace: Pace) -> dict[Unit, float]:
+    """Epochs of every one of ``units``, with the part of the last one that a checkpoint has, if its split is here."""
+    found: dict[Unit, float] = {**dict.fromkeys(units, 0), **trained_epochs(units, params, layout)}
+    for key, seed in units:
+        cell = with_seeds(params.cell(key), [seed])
+        images = pace.images(cell)
+        if images is None or not _has_split(cell, layout):
+            continue
+        state = _state(CellTraining(plan(cell, params.compute, layout), layout), seed)
+        if state is not None:
+            found[key, seed] += state["step"] / steps_per_epoch(images[0], cell.recipe)
+    return found
+
+
 def with_seeds(cell: Cell, seeds: Iterable[int]) -> Cell:
     """The cell with other seeds; of a random split those that it is drawn for."""
     drawn = [seed for seed in sorted(set(seeds)) if not cell.split.random or seed in cell.split.seeds]
     return cell.model_copy(update={"recipe": cell.recipe.model_copy(update={"seeds": tuple(drawn)})})
+
+
+def _has_split(cell: Cell, layout: Layout) -> bool:
+    return (layout.data(cell.dataset) / "dataset.json").is_file()
 
 
 def _of_cell(cell: Cell, params: Params, layout: Layout) -> dict[Unit, int]:

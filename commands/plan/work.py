@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from commands.plan.order import Step, Unit
-from stages.core.cores import as_nice
-from stages.core.dependencies import ROOT
+from commands.plan.process import Process, Taken
 from stages.core.files import atomic_path
 from stages.core.layout import Layout
 from stages.params import load_params
@@ -43,17 +41,25 @@ def tasks_of(steps: Iterable[Step]) -> list[Task]:
     return [Task(unit, epochs) for step in steps for unit, epochs in step.epochs.items()]
 
 
+@dataclass(frozen=True)
+class Worked:
+    """What came of tasks: the units that were paused, those that failed, and what each that was trained took."""
+
+    paused: frozenset[Unit]
+    failed: frozenset[Unit]
+    taken: Mapping[Unit, Taken]
+
+
 def work_off(
     tasks: Sequence[Task], home: Path, jobs: int, deadline: float, can_begin: Callable[[Task], bool] = lambda _: True
-) -> tuple[set[Unit], set[Unit]]:
+) -> Worked:
     """Train ``jobs`` tasks at a time, in their order, until ``deadline`` (of time.monotonic()).
 
-    What still trains then is paused at a checkpoint. Returns the units that were paused, and those that failed, whose
-    further tasks are left out. Whatever ends this pauses them, too. ``can_begin``: asked when it is a task's turn; what
-    cannot is passed over.
+    What still trains then is paused at a checkpoint. A unit's further tasks are left out once one has failed. Whatever
+    ends this pauses what trains, too. ``can_begin``: asked when it is a task's turn; what cannot is passed over.
     """
-    waiting, running = list(tasks), dict[Task, subprocess.Popen[bytes]]()
-    failed: set[Unit] = set()
+    waiting, running = list(tasks), dict[Task, Process]()
+    failed, taken = set[Unit](), defaultdict[Unit, Taken](Taken)
     try:
         while (waiting or running) and time.monotonic() < deadline:
             busy = {task.unit for task in running}
@@ -61,33 +67,27 @@ def work_off(
             if ready is not None and len(running) < jobs:
                 waiting.remove(ready)
                 if can_begin(ready):
-                    running[ready] = _start(ready, home)
+                    running[ready] = Process(ready.command(home))
                 continue
             time.sleep(POLL_SECONDS)
             for task, process in list(running.items()):
-                if process.poll() is not None:
-                    del running[task]
-                    if process.returncode:
+                if (status := process.status()) is not None:
+                    taken[task.unit] += running.pop(task).taken
+                    if status:
                         failed.add(task.unit)
                         waiting = [each for each in waiting if each.unit != task.unit]
     finally:
         paused = _pause(running)
-    return paused, failed
+    for task, process in running.items():
+        taken[task.unit] += process.taken
+    return Worked(frozenset(paused), frozenset(failed), taken)
 
 
-def _start(task: Task, home: Path) -> subprocess.Popen[bytes]:
-    """A session of its own keeps a terminal's Ctrl-C from it: it is paused instead."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(task.command(home), env=environment, start_new_session=True)
-    as_nice(process.pid)
-    return process
-
-
-def _pause(running: dict[Task, subprocess.Popen[bytes]]) -> set[Unit]:
+def _pause(running: Mapping[Task, Process]) -> set[Unit]:
     """Ask all to pause, and wait for their checkpoints; those that had come to their end are not among the result."""
     for process in running.values():
-        process.send_signal(signal.SIGTERM)
-    return {task.unit for task, process in running.items() if process.wait() != 0}
+        process.pause()
+    return {task.unit for task, process in running.items() if process.status(wait=True) != 0}
 
 
 def has_split(dataset: str, layout: Layout) -> bool:
