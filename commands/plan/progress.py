@@ -42,7 +42,7 @@ def trained_exactly(units: Collection[Unit], params: Params, layout: Layout, pac
     for key, seed in units:
         cell = with_seeds(params.cell(key), [seed])
         images = pace.images(cell)
-        if images is None or not _has_split(cell, layout):
+        if images is None or seed not in cell.recipe.seeds or not _has_split(cell, layout):
             continue
         state = _state(CellTraining(plan(cell, params.compute, layout), layout), seed)
         if state is not None:
