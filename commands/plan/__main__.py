@@ -34,7 +34,7 @@ from commands.plan.order import Epochs, Question, Step, Unit, ordered
 from commands.plan.progress import trained_epochs, trained_exactly
 from commands.plan.questions import questions
 from commands.plan.timing import this_machine, time_steps, unknown
-from commands.plan.work import evaluate, has_split, make_split, render, tasks_of, work_off
+from commands.plan.work import Task, evaluate, has_split, make_split, render, tasks_of, work_off
 from stages.cell import Compute
 from stages.compare.pace import Pace
 from stages.compare.tables import documents_of
@@ -121,10 +121,16 @@ def go(steps: Sequence[Step], before: Open, layout: Layout, machine: Machine, jo
     params = load_params(layout.params)
     dataset = {key: params.cell(key).dataset for key in {task.unit[0] for task in tasks_of(steps)}}
     made = cache(lambda name: make_split(name, layout))  # when it is needed, and tried once
-    units = list(dict.fromkeys(task.unit for task in tasks_of(steps)))
-    had = trained_exactly(units, params, layout, before.pace)
-    worked = work_off(tasks_of(steps), layout.home, jobs, deadline, lambda task: made(dataset[task.unit[0]]))
-    account = accounted(worked.taken, had, trained_exactly(units, params, layout, before.pace), before.pace, params)
+    had: dict[Unit, float] = {}
+
+    def can_begin(task: Task) -> bool:
+        if made(dataset[task.unit[0]]) and task.unit not in had:
+            had.update(trained_exactly([task.unit], params, layout, before.pace))
+        return task.unit in had
+
+    worked = work_off(tasks_of(steps), layout.home, jobs, deadline, can_begin)
+    has = trained_exactly(worked.taken, params, layout, before.pace)
+    account = accounted(worked.taken, had, has, before.pace, params)
     tasks = [task for task in tasks_of(steps) if has_split(dataset[task.unit[0]], layout)]
     keys = dict.fromkeys(task.unit[0] for task in tasks)
     have = trained_epochs(_units(keys, params, tasks_of(steps)), params, layout)
