@@ -10,8 +10,10 @@ from types import SimpleNamespace
 import pytest
 
 from commands.begin import begin_cell
+from commands.plan import __main__ as plan_command
 from commands.plan import work
 from commands.plan.account import accounted
+from commands.plan.order import NUMBER, Question, Step
 from commands.plan.process import Process, Taken
 from commands.plan.progress import trained_epochs, trained_exactly, with_seeds
 from commands.plan.work import Task, Worked, work_off
@@ -70,6 +72,25 @@ def test_what_cannot_begin_is_passed_over_when_it_is_its_turn(tmp_path: Path) ->
     worked = work_off(tasks, tmp_path, 1, float("inf"), lambda task: bool(asked.append(task)))
     assert worked == Worked(frozenset(), frozenset(), {})
     assert asked == tasks
+
+
+def test_a_plan_that_was_worked_off_ends_with_its_account_and_its_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    layout = make_home(tmp_path)
+    asked, here = Question("paper", NUMBER, "a", {(KEY, 1): EPOCHS}), Machine("cpu", "abacus", 1)
+    step = Timed(KEY, work_of(load_params(layout.params).cell(KEY)), here, "2", "digest", 5, 9.0, 9.0, 9.0, 18.0)
+    pace = Pace((), (step,), here, {"digits": (4 * STEPS, 50)})
+    evaluated: list[str] = []
+    monkeypatch.setattr(plan_command, "evaluate", lambda keys, *_: evaluated.extend(keys) or ["said of seeds"])
+    monkeypatch.setattr(plan_command, "render", lambda _: True)
+    monkeypatch.setattr(plan_command, "what_is_open", lambda *_: plan_command.Open([asked], pace))
+    planned = Step((asked,), {(KEY, 1): EPOCHS}, {(KEY, 1): 0}, 1.0, 1.0)
+    plan_command.go([planned], plan_command.Open([asked], pace), layout, here, 1, float("inf"))
+    *_, account, seeds, answer = capfd.readouterr().out.splitlines()
+    # Four epochs of 12 steps and 2 tests are 4 * (12 * 9 + 2 * 18) s, or 0.16 hours; what they took is less than 18 s.
+    assert account.startswith(f"{KEY} seed 1, epochs 0.0 to 4.0 of 4: foretold 0.16 hours, took 0.00 of processor time")
+    assert (evaluated, seeds, answer) == ([KEY], "said of seeds", "Nothing was decided that was open before.")
 
 
 def test_the_processor_time_of_a_process_is_its_own_and_its_childrens() -> None:
