@@ -214,7 +214,7 @@ def test_the_benchmark_measures_both_loops_and_writes_a_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = tmp_path / "cpu.csv"
-    arguments = ["--device", "cpu", "--threads", "1", "--seconds", "0.01", "--cases", "lstm", "--csv", str(target)]
+    arguments = ["--device", "cpu", "--threads", "1", "--seconds", "0.01", "--cases", "elman", "--csv", str(target)]
     monkeypatch.setattr(sys, "argv", ["throughput", *arguments])
     threads = torch.get_num_threads()
     try:
@@ -222,11 +222,11 @@ def test_the_benchmark_measures_both_loops_and_writes_a_table(
     finally:
         torch.set_num_threads(threads)
     (row,) = csv.DictReader(target.read_text().splitlines())
-    assert (row["case"], row["threads"], row["batch_size"], row["device"]) == ("lstm", "1", "1024", "cpu")
+    assert (row["case"], row["threads"], row["batch_size"], row["device"]) == ("elman", "1", "1024", "cpu")
     assert float(row["ratio"]) == pytest.approx(
         float(row["ours_images_per_second"]) / float(row["naive_images_per_second"]), rel=2e-3
     )
-    assert "lstm" in capsys.readouterr().out
+    assert "elman" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

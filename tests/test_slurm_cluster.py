@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,8 @@ def clone(tmp_path: Path) -> Iterator[Clone]:
 
 def some_seconds(params: dict[str, Any]) -> None:
     params["slurm"] = {"at_once": 2, "minutes": 5}
-    params["recipes"]["mnist-rnn"] |= {"epochs": 120, "batch_size": 8}
-    params["runs"]["lstm-generalized"]["changes"] = {"epochs": 121}  # without its own objective, which takes longer
+    params["recipes"]["mnist-rnn"] |= {"epochs": 60, "batch_size": 8}
+    params["runs"]["lstm-generalized"]["changes"] = {"epochs": 61}  # without its own objective, which takes longer
 
 
 def driver(clone: Clone) -> subprocess.Popen[str]:
@@ -58,6 +59,16 @@ def state(job: str) -> str:
     return said("squeue", "--noheader", "--states=all", f"--jobs={job}", "--format=%T").strip()
 
 
+def processes(job: str) -> Iterator[int]:
+    """Those of a task of a job array that are alive."""
+    array, place = job.split("_")
+    of_job = {f"SLURM_ARRAY_JOB_ID={array}", f"SLURM_ARRAY_TASK_ID={place}", f"SLURM_CONF={os.environ['SLURM_CONF']}"}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended, or is another user's
+            if of_job <= set((folder / "environ").read_text(errors="replace").split("\0")):
+                yield int(folder.name)
+
+
 def test_what_is_warned_or_killed_goes_on_from_its_checkpoint_bit_for_bit_and_what_is_cancelled_is_named(
     clone: Clone,
 ) -> None:
@@ -69,12 +80,25 @@ def test_what_is_warned_or_killed_goes_on_from_its_checkpoint_bit_for_bit_and_wh
     logs = {job: clone.folder / f".slurm/jobs/{job}_0_log.out" for job in (warned, killed, held)}
 
     def at_work(job: str) -> bool:
-        return logs[job].is_file() and "epoch 2/" in logs[job].read_text()
+        return logs[job].is_file() and "epoch 8/" in logs[job].read_text()  # with a checkpoint
 
-    until(lambda: at_work(warned), f"job {warned} at work", 120)
-    said("scancel", "--signal=USR2", warned)  # as Slurm does before the end of a job's time
-    until(lambda: at_work(killed), f"job {killed} at work", 120)
-    said("scontrol", "requeue", killed)  # as for a more urgent job, and without a warning
+    def interfere(job: str) -> None:
+        if job == warned:
+            said("scancel", "--signal=USR2", job)  # as Slurm does before the end of a job's time
+            return
+        said("scontrol", "requeue", job)  # as for a more urgent job
+        for process in processes(job):  # now: Slurm itself waits for some seconds, in which a short training ends
+            os.kill(process, signal.SIGKILL)
+
+    left = [warned, killed]
+
+    def interfered() -> bool:
+        for job in filter(at_work, list(left)):
+            interfere(job)
+            left.remove(job)
+        return not left
+
+    until(interfered, "both at work", 120)  # each as soon as it is: one may begin long before the other
     for job in (warned, killed):
         until(lambda job=job: state(job) == "PENDING", f"job {job} in the queue again")
     first.send_signal(signal.SIGINT)
