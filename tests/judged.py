@@ -19,7 +19,7 @@ from stages.core.layout import Layout
 from stages.documents.claims import load_claims
 from stages.documents.paper import PAPERS, load_paper
 from stages.documents.statement import Statement
-from stages.params import Energy, load_params
+from stages.params import Energy, Params, load_params
 from stages.results.cell_result import CellResult
 from stages.results.read import read_results
 from tests.fake_results import write_cells
@@ -97,3 +97,9 @@ def seeds_of(*counts: int) -> list[np.ndarray]:
 
 def better(one: str, other: str, **fields: Any) -> dict[str, Any]:
     return {"first": one, "second": other, "claimed": "greater", **fields}
+
+
+def drawn_for(params: Params, subset: str, *seeds: int) -> Params:
+    """The parameters with a random split that is drawn for other seeds."""
+    split = params.subsets[subset].model_copy(update={"seeds": seeds})
+    return params.model_copy(update={"subsets": {**params.subsets, subset: split}})

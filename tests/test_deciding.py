@@ -21,7 +21,7 @@ from stages.params import Params, load_params
 from stages.results.cell_result import CellResult
 from stages.results.read import read_results
 from tests.fake_results import write_cells, write_split
-from tests.judged import beside
+from tests.judged import beside, drawn_for
 from tests.small import REPOSITORY
 
 MADE = ["lstm", "elman", "resnet1"]
@@ -129,6 +129,18 @@ def test_hours_of_what_was_made_are_those_that_were_measured(results: tuple[Cell
         assert row["further"] == seeds - trained
         assert row["hours"] == pytest.approx((seeds - trained) * made.seconds() / trained / 3600)
         assert row["setting"] == f"runs.{row['run']}.changes.seeds: {list(range(seeds))}"
+
+
+def test_a_split_that_is_drawn_for_fewer_seeds_is_named_too(params: Params) -> None:
+    few = drawn_for(params, "mnist-augmented", 0, 4)
+    named = {row["run"]: row["setting"] for row in rows("mnist-rnn", (), few).values() if row.get("seeds") == SEVERAL}
+    of_run = "runs.lstm-augmented.changes.seeds: [0, 1, 2]"
+    assert named["lstm-augmented"] == f"subsets.mnist-augmented.seeds: [0, 1, 2, 4]; {of_run}"
+    assert named["lstm"] == of_run.replace("-augmented", "")
+    enough = drawn_for(params, "mnist-augmented", 0, 1, 2)
+    assert {row.get("setting") for row in rows("mnist-rnn", (), enough).values() if row["run"] == "lstm-augmented"} >= {
+        of_run
+    }
 
 
 def test_hours_of_the_same_network_and_data_are_those_of_the_run_that_was_made(

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from commands.plan.listed import BEYOND, counted, gained, listed, trained
-from commands.plan.order import FIRST, NUMBER, SENTENCE, Question, Schedule, Step, ordered
-from commands.plan.questions import questions
+from commands.plan.order import FIRST, KINDS, NUMBER, SENTENCE, Question, Schedule, Step, ordered
+from commands.plan.questions import FEW_DRAWS, questions
 from commands.plan.timing import time_step, unknown
 from commands.plan.work import ask_for_seeds, tasks_of
 from stages.cell import Compute
@@ -21,7 +21,7 @@ from stages.core.layout import Layout
 from stages.core.tables import read_csv
 from stages.params import Params, load_params
 from stages.results.timed import PACE_COLUMNS, Machine, Timed, read_timed, work_of, write_timed
-from tests.judged import beside
+from tests.judged import beside, drawn_for
 from tests.small import REPOSITORY, small_cell
 
 HERE, THERE = Machine("cpu", "abacus", 1), Machine("cuda", "loom", 16)
@@ -115,6 +115,21 @@ def test_every_kind_of_question_names_its_runs_seeds_and_epochs(full: Params) ->
     assert found.needs == {(run, seed): 100 for run in runs for seed in range(3)}
     numbers = [each for (kind, _), each in asked.items() if kind == NUMBER]
     assert len({each.id for each in numbers}) == len(numbers)
+
+
+def test_seeds_that_a_random_split_is_not_drawn_for_are_not_planned(full: Params) -> None:
+    def needs(*seeds: int) -> dict[str, Question]:
+        params, document = drawn_for(full, "mnist-augmented", *seeds), judged(beside("mnist-rnn", ()))
+        asked = questions(document, params, Pace(()), Layout(Path("full")))
+        return {each.kind: each for each in asked if each.why == FEW_DRAWS or ("lstm-augmented", 7) in each.needs}
+
+    assert set(needs(0)) == set(KINDS)
+    assert not any(each.needs for each in needs(0).values())
+    assert needs(0, 7)[FIRST].needs == {("lstm-augmented", 0): 10, ("lstm-augmented", 7): 10}
+    assert needs(0, 7)[SENTENCE].needs == {}
+    whole = needs(0, 7, 9)
+    assert {seed for run, seed in whole[SENTENCE].needs if run == "lstm-augmented"} == {0, 7, 9}
+    assert FEW_DRAWS not in {each.why for each in whole.values()}
 
 
 def timed(cell_key: str, work: str, machine: Machine = HERE, step: float = 0.5) -> Timed:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from commands.plan.order import FIRST, NUMBER, SENTENCE, Question, Unit
+from stages.cell import Cell
 from stages.compare.deciding import SEVERAL, open_rows
 from stages.compare.departures import CANNOT_TELL
 from stages.compare.first_epochs import whole_seeds
@@ -20,6 +21,7 @@ from stages.documents.paper import PAPERS
 from stages.params import Cells
 
 TWO = 2  # seeds: the fewest that tell how far seeds differ
+FEW_DRAWS = "params.yaml has its split drawn for fewer seeds than it takes"
 
 
 def questions(document: Document, cells: Cells, pace: Pace, layout: Layout) -> list[Question]:
@@ -35,10 +37,10 @@ def _numbers(document: Document, cells: Cells, pace: Pace, layout: Layout) -> It
         row = rows.get(claim.id)
         if row is None or claim.run is None or (claim.number in found and found[claim.number].needs):
             continue
-        needs: dict[Unit, int] = {}
+        needs, why = dict[Unit, int](), str(row.get("words", ""))
         if row.get("command"):
-            needs = _seeds(document, cells, claim.run, int(str(row["seeds"])))
-        found[claim.number] = Question(document.paper.id, NUMBER, claim.id, needs, str(row.get("words", "")))
+            needs, why = _needed(document, cells, [claim.run], int(str(row["seeds"])))
+        found[claim.number] = Question(document.paper.id, NUMBER, claim.id, needs, why)
     yield from found.values()
 
 
@@ -50,12 +52,12 @@ def _sentences(document: Document, cells: Cells) -> Iterator[Question]:
             continue
         statement = about[str(row["id"])]
         names = [name for side in (statement.first, statement.second) if side for name in _runs(document, cells, side)]
-        needs: dict[Unit, int] = {}
-        for name in dict.fromkeys(names):
-            needs |= _seeds(document, cells, name, SEVERAL)
-        why = "" if needs else f"{SEVERAL} seeds of each run did not decide it"
-        if any(not _as_published(document, cells, name) for name in names):
+        if all(_as_published(document, cells, name) for name in names):
+            needs, why = _needed(document, cells, names, SEVERAL)
+        else:
             needs, why = {}, "params.yaml does not have all its runs as the document says"
+        if not needs and not why:
+            why = f"{SEVERAL} seeds of each run did not decide it"
         yield Question(document.paper.id, SENTENCE, statement.id, needs, why)
 
 
@@ -70,8 +72,9 @@ def _beginnings(document: Document, cells: Cells) -> Iterator[Question]:
         answered = found is not None and (found.answer != CANNOT_TELL or found.seeds >= TWO)
         if answered or not _as_published(document, cells, run):
             continue
-        new = _next_seeds(have, TWO - len(have))
-        yield Question(document.paper.id, FIRST, run, {(run, seed): rule.epochs for seed in new})
+        new = _next_seeds(have, TWO - len(have), cells.cell(run))
+        why = FEW_DRAWS if len(have) + len(new) < TWO else ""
+        yield Question(document.paper.id, FIRST, run, {} if why else {(run, seed): rule.epochs for seed in new}, why)
 
 
 def _runs(document: Document, cells: Cells, pattern: str) -> list[str]:
@@ -86,19 +89,28 @@ def _as_published(document: Document, cells: Cells, run: str) -> bool:
         return False
 
 
-def _seeds(document: Document, cells: Cells, run: str, wanted: int) -> dict[Unit, int]:
-    """The epochs of ``wanted`` seeds of a run, or nothing if it has them.
+def _needed(document: Document, cells: Cells, runs: Sequence[str], wanted: int) -> tuple[dict[Unit, int], str]:
+    """The epochs of ``wanted`` seeds of each of ``runs`` that lacks some, or why there cannot be as many.
 
     Those that it has are among them: the stage needs their weights, which may not be here, to give all seeds together.
     """
-    made, cell = document.beside.ours.get(run), cells.cell(run)
-    compared = made is not None and document.beside.scale(run) in COMPARED
-    have = list(made.cell.recipe.seeds) if made is not None and compared else []
-    new = _next_seeds(have, wanted - len(have), cell.recipe.seeds)
-    return {(run, seed): cell.recipe.epochs for seed in [*have, *new]} if new else {}
+    needs: dict[Unit, int] = {}
+    for run in dict.fromkeys(runs):
+        made, cell = document.beside.ours.get(run), cells.cell(run)
+        compared = made is not None and document.beside.scale(run) in COMPARED
+        have = list(made.cell.recipe.seeds) if made is not None and compared else []
+        new = _next_seeds(have, wanted - len(have), cell)
+        if len(have) + len(new) < wanted:
+            return {}, FEW_DRAWS
+        needs |= {(run, seed): cell.recipe.epochs for seed in [*have, *new]} if new else {}
+    return needs, ""
 
 
-def _next_seeds(have: Collection[int], count: int, first: Sequence[int] = ()) -> list[int]:
-    """Seeds that are not there yet, those of ``first`` before others from 0 on."""
-    every = dict.fromkeys([*first, *range(len(have) + len(first) + max(count, 0))])
-    return [seed for seed in every if seed not in have][: max(count, 0)]
+def _next_seeds(have: Collection[int], count: int, cell: Cell) -> list[int]:
+    """Up to ``count`` seeds that are not there yet: those that params.yaml asks for before others from 0 on.
+
+    Of a random split only those that it is drawn for.
+    """
+    first, count = cell.recipe.seeds, max(count, 0)
+    others = cell.split.seeds if cell.split.random else range(len(have) + len(first) + count)
+    return [seed for seed in dict.fromkeys([*first, *others]) if seed not in have][:count]

@@ -31,8 +31,8 @@ def open_rows(beside: Beside, cells: Cells, pace: Pace, layout: Layout) -> list[
     """A row per published number that takes a run and that no full run here has decided; columns :data:`OPEN_COLUMNS`.
 
     ``seeds``: in all; ``further``: those of them that were not trained yet, which ``hours`` are of, on the ``machine``
-    that is named, from ``hours_low`` to ``hours_high``; ``setting``: the entry of params.yaml that asks for more seeds
-    than it does now; ``words``: why no run is named.
+    that is named, from ``hours_low`` to ``hours_high``; ``setting``: the entries of params.yaml that ask for more seeds
+    than they do now; ``words``: why no run is named.
     """
     undecided = [
         claim
@@ -60,7 +60,7 @@ def _row(claim: Claim, beside: Beside, cells: Cells, pace: Pace, layout: Layout)
     further = seeds - (len(made.cell.recipe.seeds) if made else 0)
     home = "" if layout.home.name == "" else f"{layout.home.name}/dvc.yaml:"
     row |= {"seeds": seeds, "further": further, "epochs": cell.recipe.epochs, **_hours(cell, further, pace)}
-    setting = _setting(cell, seeds) if seeds > len(cell.recipe.seeds) else ""
+    setting = _setting(cell, seeds, cells) if seeds > len(cell.recipe.seeds) else ""
     return {**row, "setting": setting, "command": f"dvc repro {home}{cell.stage('evaluate')}"}
 
 
@@ -96,8 +96,12 @@ def _hours(cell: Cell, seeds: int, pace: Pace) -> TableRow:
     return {**hours, "basis": epoch.basis, "machine": str(pace.machine)}
 
 
-def _setting(cell: Cell, seeds: int) -> str:
-    """The entry of params.yaml that asks for so many seeds."""
-    of_grid = cell.stage("train").startswith("train@")
+def _setting(cell: Cell, seeds: int, cells: Cells) -> str:
+    """The entries of params.yaml that ask for so many seeds: of the run, and of its split if that has to be drawn."""
+    of_grid, asked = cell.stage("train").startswith("train@"), list(range(seeds))
     where = "recurnets.recipe" if of_grid else f"{'studies' if cell.study else 'runs'}.{cell.group}.changes"
-    return f"{where}.seeds: {list(range(seeds))}"
+    run = f"{where}.seeds: {asked}"
+    if not cell.split.random or set(asked) <= set(cell.split.seeds):
+        return run
+    section = next(name for name in ("data", "folders", "subsets") if cell.dataset in getattr(cells, name))
+    return f"{section}.{cell.dataset}.seeds: {sorted({*asked, *cell.split.seeds})}; {run}"
