@@ -22,6 +22,7 @@ from commands.spotcheck import read_spotchecks
 from stages.core.errors import StageError, run_stage
 from stages.core.files import read_json, read_yaml
 from stages.core.layout import Layout
+from stages.core.text import counted
 from stages.params import load_params
 from stages.results.read import read_results
 from stages.train.code_digest import code_digest
@@ -78,7 +79,7 @@ def audit(homes: Sequence[Path]) -> None:
         for damage in found:
             console.print(str(damage))
         raise StageError(
-            f"{len(found)} files are not as they were recorded, {found[0].path} first; run the commands above."
+            f"{counted(len(found), 'file')} not as recorded, {found[0].path} first; run what is said above."
         )
     first, *others = homes
     for home in others:
@@ -86,9 +87,8 @@ def audit(homes: Sequence[Path]) -> None:
             console.print(f"{home}: its results are not here; `python -m commands pull {home}` brings them.")
             continue
         outdated = outdated_results(Layout(home))
-        console.print(
-            f"{home}: {f'{len(outdated)} results are not of this revision' if outdated else 'every result is current'}."
-        )
+        current = f"{counted(len(outdated), 'result')} not of this revision" if outdated else "every result is current"
+        console.print(f"{home}: {current}.")
         for key, why in outdated.items():
             console.print(f"  {key}: {why}")
         if data := outdated_data(home):

@@ -32,6 +32,7 @@ from stages.compare.scores import FILES
 from stages.core.errors import StageError, run_stage
 from stages.core.files import read_json
 from stages.core.tables import read_rows
+from stages.core.text import counted
 
 DECIDED = {"run.json", "composition.csv"}  # the same on every machine
 MEASURED = {"metrics.json", "headline.json", "scores.csv"}  # whole numbers in them are the same everywhere, too
@@ -207,7 +208,9 @@ def report(first: Path, second: Path, exact: bool | None, tolerance: Tolerance) 
     console.print(f"{what} compared, {'byte for byte' if exact else within}.")
     left = f", {more} of them not shown" if (more := len(moved) - len(shown(moved))) else ""
     places = len({each.file for each in moved})
-    console.print(f"{len(moved)} values moved in {places} files{left}." if moved else "Nothing moved.")
+    console.print(
+        f"{counted(len(moved), 'value')} moved in {counted(places, 'file')}{left}." if moved else "Nothing moved."
+    )
     return not moved
 
 

@@ -21,6 +21,7 @@ from commands.dvc_inside import repository
 from stages.core.dvc_files import object_path, recorded_outputs
 from stages.core.errors import StageError, run_stage
 from stages.core.layout import Layout
+from stages.core.text import counted
 
 REMOTE = "published"
 
@@ -55,7 +56,8 @@ def main() -> None:
     parser.add_argument("home", type=Path, help="folder with dvc.lock: full")
     layout = Layout(parser.parse_args().home)
     outputs = pull(layout.home)
-    print(f"{len(outputs)} outputs of {layout.home} are in place, {len(layout.trained())} trained cells among them.")
+    trained = counted(len(layout.trained()), "trained cell")
+    print(f"{layout.home} has {counted(len(outputs), 'output')} in place, {trained} among them.")
     if lacking := without_weights(layout):
         print(f"Published without their weights: {', '.join(lacking)}.")
 

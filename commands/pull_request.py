@@ -24,6 +24,7 @@ from stages.compare.verdicts import VERDICTS
 from stages.core.errors import StageError, run_stage
 from stages.core.files import read_json
 from stages.core.tables import Row, read_rows
+from stages.core.text import counted
 from stages.report.filters import MISSING, SYMBOLS, signed
 
 ROWS = 30  # of a table; a comment holds 65,536 characters
@@ -81,7 +82,7 @@ def moved_runs(base: Path, head: Path) -> str:
             change = NEW if old is None else GONE if new is None else signed(str(new - old))
             rows.append((key, value(old), value(new), change))
     if not rows:
-        return f"Test accuracy of {len(after)} runs: nothing moved."
+        return f"Test accuracy of {counted(len(after), 'run')}: nothing moved."
     return table(("test accuracy of", "before", "after", "change"), rows)
 
 

@@ -106,7 +106,7 @@ def test_a_flipped_byte_of_an_output_is_named(
 ) -> None:
     monkeypatch.chdir(reproduced)
     flip(Path(name))
-    with pytest.raises(StageError, match=f"1 files are not as they were recorded, {name} first"):
+    with pytest.raises(StageError, match=f"1 file not as recorded, {name} first"):
         audit([Path()])
     said = re.search(
         rf"{name} is damaged: MD5 \w{{32}} was expected, \w{{32}} was found; ({remedy})\.", capsys.readouterr().out

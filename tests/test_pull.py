@@ -49,7 +49,7 @@ def test_what_is_published_comes_into_a_bare_clone(
     monkeypatch.setattr("sys.argv", ["pull", "full"])
     main()
     said = capsys.readouterr().out
-    assert "2 outputs of full are in place, 2 trained cells among them.\n" in said
+    assert "full has 2 outputs in place, 2 trained cells among them.\n" in said
     assert said.rstrip().endswith("without their weights: bare.")
     assert json.loads((clone / "full/results/training/whole/run.json").read_text()) == {}
     assert not (clone / "full" / "data").exists()

@@ -73,7 +73,7 @@ def test_the_comment_shows_what_moved_between_two_commits_and_says_reduced_run(r
     assert "| headline.json: test_accuracy | 0.5000 | 0.7500 | +0.2500 |" in default
     assert "parameters" not in default
     assert "| elman | 0.5000 | 0.7500 | +0.2500 |" in default
-    assert "Test accuracy of 1 runs: nothing moved." in full
+    assert "Test accuracy of 1 run: nothing moved." in full
     assert "| mnist-rnn | **1** (+1) | 0 | 1 | 0 | 0 | **0** (-1) | 0 |" in full
     assert "| mnist-rnn | TII-accuracy | ? inconclusive | ✓ match |" in full
     assert "TII-loss" not in full
@@ -107,7 +107,7 @@ def test_a_revision_without_scores_has_no_runs(repository: Path) -> None:
     git("rm", "-q", "full/scores.csv")
     git("commit", "-qm", "before there were scores")
     default, full = pull_request.comment("HEAD", "HEAD~1", None).split("### Full reproduction")
-    assert "Test accuracy of 1 runs: nothing moved." in default
+    assert "Test accuracy of 1 run: nothing moved." in default
     assert f"| elman | {pull_request.MISSING} | 0.5000 | new |" in full
 
 

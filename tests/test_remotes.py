@@ -98,6 +98,6 @@ def test_what_is_published_in_the_repository_itself_comes_with_one_command(origi
     origin.commit("published")
     clone = cloned(origin, tmp_path / "clone")
     said = clone.run("python", "-m", "commands", "pull", ".").stdout
-    assert "5 outputs of . are in place, 1 trained cells among them.\n" in said
+    assert ". has 5 outputs in place, 1 trained cell among them.\n" in said
     assert "without their weights" not in said
     expect_that_only_data_are_made(clone, origin)

@@ -124,7 +124,7 @@ def test_a_revision_is_compared_by_the_results_themselves(repository: Path, main
     said = main("HEAD~1:full", "HEAD:full", "--exact")
     assert said.startswith("1: ")
     assert "seeds.0.accuracy" in said
-    assert "1 values moved in 1 files" in said
+    assert "1 value moved in 1 file" in said
     Path(METRICS).write_text(Path(METRICS).read_text().replace("0.25", "0.375"))
     assert "seeds.0.accuracy" in main("HEAD", ".", "--exact")
 

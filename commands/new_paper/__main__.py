@@ -24,9 +24,10 @@ from commands.new_paper.claims import claim_rows
 from commands.new_paper.files import NOBODY, NewPaper, write
 from commands.new_paper.numbers import CONVENTIONS
 from commands.new_paper.runs import check_file, check_paper, chosen_rows, made_runs, taken_networks, taken_runs
-from commands.new_paper.table import ColumnsUnclearError, Table, counted, read_table
+from commands.new_paper.table import ColumnsUnclearError, Table, read_table
 from commands.new_paper.understanding import Told, Understood, understand
 from stages.core.errors import StageError, run_stage
+from stages.core.text import counted
 
 
 def pairs(words: Sequence[str], flag: str) -> dict[str, str]:

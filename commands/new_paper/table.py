@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from commands.new_paper.columns import understood
 from commands.new_paper.numbers import is_missing, readings, unmarked
 from stages.core.errors import StageError
+from stages.core.text import counted
 
 _RULER = re.compile(r"\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?")
 _UNCLEAR = re.compile(r"[~<>≈≤≥]\S*\d\S*|\d\S*(?:\u00d7|e[+-]?)\d\S*")  # as a number that is not one to be read
@@ -177,8 +178,3 @@ def _splits(words: Sequence[str], width: int) -> Iterator[list[str]]:
     for start in range(width - 1, len(words)):
         for before in _splits(words[:start], width - 1) if width > 1 else [[]]:
             yield [*before, " ".join(words[start:])]
-
-
-def counted(number: int, what: str) -> str:
-    """A number of things: 1 row, 2 rows."""
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -41,6 +41,7 @@ from stages.compare.tables import documents_of
 from stages.core.cores import cores
 from stages.core.errors import StageError, run_stage
 from stages.core.layout import Layout
+from stages.core.text import counted
 from stages.core.torch_compiler import leave_out_compiler
 from stages.params import Params, load_params
 from stages.results.read import read_results, split_images
@@ -96,7 +97,7 @@ def time_what_is_unknown(
     about = Pace(found.pace.results)  # on the machine of the results, which is good enough for an order
     expected = {cell.key: epoch.seconds for cell in cells if (epoch := about.epoch(cell)) is not None}
     cells.sort(key=lambda cell: expected.get(cell.key, math.inf))
-    print(f"a step of {len(cells)} networks is timed, {jobs} side by side", flush=True)
+    print(f"a step is timed of {counted(len(cells), 'network')}, {jobs} side by side", flush=True)
 
     def told(timed: Timed) -> None:
         print(f"{timed.key}: {timed.step_seconds:.3f} s per step ({timed.steps} steps)", flush=True)

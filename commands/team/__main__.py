@@ -26,6 +26,7 @@ from stages.core.dependencies import ROOT
 from stages.core.errors import StageError, run_stage
 from stages.core.files import atomic_folder, read_json, sha256, write_json
 from stages.core.layout import Layout
+from stages.core.text import counted
 from stages.params import Params, load_params
 from stages.params.mistakes import check_name
 from stages.results.read import read_results
@@ -106,7 +107,8 @@ def told(team: Team, layout: Layout, params: Params) -> list[str]:
     lines = [f"{key}: {pair.reason or 'fits'}" for key, pair in pairs.items()]
     lines += [f"left out: {said}" for said in team.record.left_out.values()]
     fits = sum(not pair.reason for pair in pairs.values())
-    return [*lines, f"{len(pairs)} runs of {team.record.name} are in {layout.teams / team.record.name}; {fits} fit."]
+    folder, runs = layout.teams / team.record.name, counted(len(pairs), "run")
+    return [*lines, f"{folder} has {runs} of {team.record.name}; of these fit: {fits}."]
 
 
 def main() -> None:

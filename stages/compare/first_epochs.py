@@ -19,6 +19,7 @@ from stages.compare.ladder import FIRST_EPOCHS, Answer
 from stages.compare.scale import FULL, differences
 from stages.compare.side_by_side import Beside
 from stages.core.errors import StageError
+from stages.core.text import counted
 from stages.documents.claims import Claim
 from stages.documents.exhibits import FirstEpochsRule
 
@@ -71,7 +72,7 @@ def answers(beside: Beside, log: pd.DataFrame) -> dict[str, FirstEpochs]:
 def _told(
     run: str, beside: Beside, log: pd.DataFrame, rule: FirstEpochsRule, seeds: int, found: Decision
 ) -> FirstEpochs:
-    words = f"{_plural(rule.epochs, 'epoch')}, {_plural(seeds, 'seed')}{_furthest(found, rule)}: {found.why}"
+    words = f"{counted(rule.epochs, 'epoch')}, {counted(seeds, 'seed')}{_furthest(found, rule)}: {found.why}"
     logged, measured = log[log["run"] == run].set_index("epoch"), whole_seeds(beside, run, rule).groupby("epoch")
     rows: list[TableRow] = [
         {
@@ -85,10 +86,6 @@ def _told(
         for place, (column, margin) in enumerate(rule.margins.items())
     ]  # fmt: skip
     return FirstEpochs(found.answer, rule.epochs, seeds, found.largest, found.p, found.rank, words, tuple(rows))
-
-
-def _plural(number: int, thing: str) -> str:
-    return f"{number} {thing}{'s' if number > 1 else ''}"
 
 
 def _furthest(found: Decision, rule: FirstEpochsRule) -> str:
