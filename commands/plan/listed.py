@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from commands.plan.order import KINDS, NUMBER, SENTENCE, Question, Step
+from commands.plan.order import FIRST, KINDS, NUMBER, SENTENCE, Question, Step
 from stages.compare.columns import LADDER_COLUMNS, STATEMENT_COLUMNS
 from stages.compare.pace import TIMED, Pace
 from stages.core.layout import Layout
@@ -110,7 +110,10 @@ def gained(before: Sequence[Question], now: Sequence[Question], layout: Layout) 
     """A line per question that was open before and is no longer, with its answer."""
     left = {(each.kind, each.id) for each in now}
     decided = [each for each in before if (each.kind, each.id) not in left]
-    lines = [f"decided: {each.kind} {each.id}: {_answer(each, layout)}" for each in decided]
+    lines = [
+        f"{'answered' if each.kind == FIRST else 'decided'}: {each.kind} {each.id}: {_answer(each, layout)}"
+        for each in decided
+    ]
     return lines or ["Nothing was decided that was open before."]
 
 
