@@ -211,5 +211,15 @@ def test_further_seeds_are_asked_for_and_all_else_stays(tmp_path: Path) -> None:
     assert not Counter(before) - Counter(after)
 
 
+def test_a_comment_stays_before_the_run_that_it_is_about(tmp_path: Path) -> None:
+    layout, run = Layout(tmp_path), "  # About the LSTM.\n  lstm:\n"
+    source = (REPOSITORY / "params.yaml").read_text(encoding="utf-8")
+    layout.params.write_text(source.replace("  lstm:\n", run, 1), encoding="utf-8")
+    ask_for_seeds(layout, "elman", [0, 1])
+    changed = layout.params.read_text(encoding="utf-8")
+    assert run in changed
+    assert "changes: {seeds: [0, 1]}" in changed.partition(run)[0]
+
+
 def test_what_was_decided_is_what_is_no_longer_open(tmp_path: Path) -> None:
     assert gained([ask("a")], [ask("a")], Layout(tmp_path)) == ["Nothing was decided that was open before."]

@@ -150,8 +150,10 @@ def ask_for_seeds(layout: Layout, key: str, seeds: Sequence[int]) -> None:
     params = yaml.load(layout.params)
     run, asked = params["runs"][key], CommentedSeq(seeds)
     if not run.get("changes"):
-        run["changes"] = CommentedMap()
-        run["changes"].fa.set_flow_style()
+        changes = CommentedMap()
+        changes.fa.set_flow_style()
+        last = next(reversed(run))
+        run.insert(len(run) - (last in run.ca.items), "changes", changes)  # a comment after it is about what follows
     asked.fa.set_flow_style()
     run["changes"]["seeds"] = asked
     with atomic_path(layout.params) as temporary:
