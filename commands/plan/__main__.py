@@ -44,7 +44,8 @@ from stages.core.layout import Layout
 from stages.core.text import counted
 from stages.core.torch_compiler import leave_out_compiler
 from stages.params import Params, load_params
-from stages.results.read import read_results, split_images
+from stages.results.read import complete_seeds, read_results, split_images
+from stages.results.started import replace_started
 from stages.results.timed import Machine, Timed, read_timed, write_timed
 
 SHARE = 1 / 20  # of the hours, for timing steps
@@ -138,6 +139,7 @@ def go(steps: Sequence[Step], before: Open, layout: Layout, machine: Machine, jo
     complete = {unit for unit, epochs in have.items() if epochs == params.cell(unit[0]).recipe.epochs}
     touched = [key for key in keys if any(task.unit[0] == key and task.unit in complete for task in tasks)]
     said = evaluate(touched, complete, layout)
+    replace_started(layout, [], gone=complete_seeds(layout, load_params(layout.params)))
     render(layout)
     for key, seed in sorted(worked.paused):
         print(f"paused: {key} seed {seed}, {have.get((key, seed), 0)} of {params.cell(key).recipe.epochs} epochs")
