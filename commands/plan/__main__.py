@@ -149,10 +149,10 @@ def go(steps: Sequence[Step], before: Open, layout: Layout, machine: Machine, jo
     print("\n".join([*account, *said, *gained(before.questions, now.questions, layout)]), flush=True)
 
 
-def _units(keys: Iterable[str], params: Params, tasks: Iterable[object]) -> list[Unit]:
+def _units(keys: Iterable[str], params: Params, tasks: Iterable[Task]) -> list[Unit]:
     """The seeds that params.yaml asks for of ``keys``, and those of ``tasks``."""
     asked = [(key, seed) for key in keys for seed in params.cell(key).recipe.seeds]
-    return list(dict.fromkeys([*asked, *(task.unit for task in tasks)]))  # type: ignore[attr-defined]
+    return list(dict.fromkeys([*asked, *(task.unit for task in tasks)]))
 
 
 def main() -> None:

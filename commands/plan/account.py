@@ -9,8 +9,6 @@ from commands.plan.process import Taken
 from stages.compare.pace import Pace
 from stages.params import Params
 
-ALL = "all of them"
-
 
 def accounted(
     taken: Mapping[Unit, Taken], before: Mapping[Unit, float], after: Mapping[Unit, float], pace: Pace, params: Params
@@ -22,8 +20,8 @@ def accounted(
     """
     together, foretold = Taken(), 0.0
     for (key, seed), spent in taken.items():
-        epoch, cell = pace.epoch(params.cell(key)), params.cell(key)
-        if epoch is None:
+        cell = params.cell(key)
+        if (epoch := pace.epoch(cell)) is None:
             continue
         first, last = before[key, seed], after[key, seed]
         expected = (last - first) * epoch.seconds / 3600
@@ -31,7 +29,7 @@ def accounted(
         what = f"{key} seed {seed}, epochs {first:.1f} to {last:.1f} of {cell.recipe.epochs}"
         yield f"{what}: {_compared(expected, spent, pace)}"
     if len(taken) > 1 and foretold:
-        yield f"{ALL}: {_compared(foretold, together, pace)}"
+        yield f"all of them: {_compared(foretold, together, pace)}"
 
 
 def _compared(expected: float, taken: Taken, pace: Pace) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from commands.plan.order import Unit
+from commands.plan.work import has_split
 from stages.cell import Cell
 from stages.compare.pace import Pace
 from stages.core.layout import Layout
@@ -28,7 +29,7 @@ def trained_epochs(units: Iterable[Unit], params: Params, layout: Layout) -> dic
         seeds.setdefault(key, []).append(seed)
     for key, wanted in seeds.items():
         cell = with_seeds(params.cell(key), wanted)
-        if _has_split(cell, layout):
+        if has_split(cell.dataset, layout):
             found |= _of_cell(cell, params, layout)
         else:  # of what data the weights are cannot be asked
             there = [n for n in cell.recipe.seeds if (layout.training(cell) / f"seed-{n}.safetensors").is_file()]
@@ -42,7 +43,7 @@ def trained_exactly(units: Collection[Unit], params: Params, layout: Layout, pac
     for key, seed in units:
         cell = with_seeds(params.cell(key), [seed])
         images = pace.images(cell)
-        if images is None or seed not in cell.recipe.seeds or not _has_split(cell, layout):
+        if images is None or seed not in cell.recipe.seeds or not has_split(cell.dataset, layout):
             continue
         state = _state(CellTraining(plan(cell, params.compute, layout), layout), seed)
         if state is not None:
@@ -54,10 +55,6 @@ def with_seeds(cell: Cell, seeds: Iterable[int]) -> Cell:
     """The cell with other seeds; of a random split those that it is drawn for."""
     drawn = [seed for seed in sorted(set(seeds)) if not cell.split.random or seed in cell.split.seeds]
     return cell.model_copy(update={"recipe": cell.recipe.model_copy(update={"seeds": tuple(drawn)})})
-
-
-def _has_split(cell: Cell, layout: Layout) -> bool:
-    return (layout.data(cell.dataset) / "dataset.json").is_file()
 
 
 def _of_cell(cell: Cell, params: Params, layout: Layout) -> dict[Unit, int]:
