@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from models.registry import build
+from models.registry import build, models
 from stages.compare.parameter_counts import count, size_rows
+from stages.compare.shapes import of_shapes
 from stages.documents.claims import Claim, load_claims
 from stages.documents.exhibits import Size
 from stages.documents.paper import PAPERS, load_papers
@@ -26,6 +27,13 @@ def test_every_published_count_but_one_is_that_of_the_network(paper) -> None:
         },
         "gunn": {("GUNN-15 in Keras, trainable", "772,686")},
     }.get(paper.id, set())
+
+
+@pytest.mark.parametrize("name", models())
+def test_a_network_of_shapes_has_those_of_the_network_and_no_values(name: str) -> None:
+    shapes, network = of_shapes(name, 3, 10, {}).state_dict(), build(name, 3, 10, {}).state_dict()
+    assert {key: value.shape for key, value in shapes.items()} == {key: value.shape for key, value in network.items()}
+    assert all(value.is_meta for value in shapes.values())
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,12 @@ def test_one_seed_has_the_exact_binomial_interval() -> None:
         assert tail == pytest.approx(0.05, abs=1e-9)
 
 
+def test_all_or_none_of_the_images_leave_one_end_open() -> None:
+    every, none = binomial(20, 20), binomial(0, 20)
+    assert (every.low, every.high) == (pytest.approx(0.05 ** (1 / 20)), 1.0)  # the share that has all 20 so often
+    assert (none.low, none.high) == (0.0, pytest.approx(1 - 0.05 ** (1 / 20)))
+
+
 @pytest.mark.parametrize("score", ["precision_weighted", "f1_weighted", "f1_macro", "precision_macro", "recall_macro"])
 def test_scores_of_many_matrices_are_those_of_each(score: str) -> None:
     draws = numpy_stream("matrices").integers(0, 9, (50, 4, 4))

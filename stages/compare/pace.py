@@ -161,9 +161,9 @@ def _macs(
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from models.registry import build
+    from stages.compare.shapes import of_shapes
 
+    model = of_shapes(architecture, channels, classes, dict(options)).train(training)
     with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model = build(architecture, channels, classes, dict(options)).train(training)
         model(torch.empty(2, channels, side, side))  # two: one cannot be normalised over the batch
     return int(counter.get_total_flops()) // 4

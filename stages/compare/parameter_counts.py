@@ -46,12 +46,9 @@ def _counted(
     name: str, channels: int, classes: int, options: tuple[tuple[str, Option], ...], statistics: bool
 ) -> tuple[int, list[tuple[str, int]]]:
     """The parameters of a network, and the kind and the parameters of each of its layers."""
-    import torch
+    from stages.compare.shapes import of_shapes
 
-    from models.registry import build
-
-    with torch.device("meta"):
-        model = build(name, channels, classes, dict(options))
+    model = of_shapes(name, channels, classes, dict(options))
     layers = [(type(layer).__name__, count(layer, statistics=statistics)) for layer in _layers(model)]
     return count(model, statistics=statistics), layers
 
