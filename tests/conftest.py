@@ -26,6 +26,7 @@ FIRST = ("pipeline", "browser", "slow")  # by their marks: what is begun last sh
 
 # Test files run side by side; threads and processes of several tests on few cores would only wait for each other.
 os.environ["OMP_NUM_THREADS"] = os.environ["RECURNETS_CORES"] = "1"
+os.environ["LOKY_MAX_CPU_COUNT"] = "2"  # joblib's: on a machine of 64 a pipeline would else start 64 stages at once
 leave_out_compiler()  # as the stages do
 do_without_fsync()
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & has it ignored by all below
