@@ -89,6 +89,13 @@ def test_seeds_of_a_run_are_trained_side_by_side() -> None:
     assert tasks[1].command(Path("full"))[-7:] == ["begin", "full", "slow", "--epochs", "2", "--seeds", "1"]
 
 
+def test_the_longest_training_of_an_answer_begins_first() -> None:
+    three = Question("paper", SENTENCE, "three", {("slow", 0): 9, ("slow", 1): 9, ("slow", 2): 10})
+    (step,) = ordered([three], hours, {("slow", 0): 6, ("slow", 1): 6}, cores=2)
+    assert [task.unit[1] for task in tasks_of([step])] == [2, 0, 1]
+    assert (step.hours, step.ends) == (16.0, 10.0)  # 3 and 3 hours beside 10; in the order of seeds 3, then 10
+
+
 def test_what_nothing_answers_or_of_unknown_length_is_left_out() -> None:
     assert ordered([ask("a"), ask("b", unknown=1)], hours, {}, cores=1) == []
     assert Schedule((0.0,), {("slow", 0): 3}).lacking({("slow", 0): 3, ("slow", 1): 1}) == {("slow", 1): 1}

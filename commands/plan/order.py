@@ -94,6 +94,8 @@ def ordered(
 
 
 def _step(needs: Epochs, left: Sequence[Question], schedule: Schedule, hours: Hours) -> Step:
+    """``needs``, the longest training first: begun last, it would train on alone while the other cores wait."""
+    needs = dict(sorted(needs.items(), key=lambda need: -schedule.cost(dict([need]), hours)))
     after, ends = schedule.then(needs, hours)
     answers = tuple(each for each in left if not after.lacking(each.needs))
     before = {unit: schedule.epochs.get(unit, 0) for unit in needs}
