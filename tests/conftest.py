@@ -32,6 +32,24 @@ do_without_fsync()
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & has it ignored by all below
 
 
+class AtOnce:
+    """Shows what fails when it fails: of a run that is ended from outside nobody would else learn why."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self.terminal = terminal
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.terminal.write_line(f"\n{report.nodeid}, {report.when}\n{report.longreprtext}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    terminal = config.pluginmanager.getplugin("terminalreporter")  # which the processes that run the tests lack
+    if isinstance(terminal, pytest.TerminalReporter):
+        config.pluginmanager.register(AtOnce(terminal))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first, so that all cores are busy to the end; before them those that others would wait for."""
 
