@@ -95,6 +95,9 @@ def test_a_plan_that_was_worked_off_ends_with_its_account_and_its_answers(
     assert account.startswith(f"{KEY} seed 1, epochs 2.0 to 4.0 of 4: foretold 0.08 hours, took 0.00 of processor time")
     assert recorded(layout) == []  # the complete run has their place
     assert (evaluated, seeds, answer) == ([KEY], "said of seeds", "Nothing was decided that was open before.")
+    nothing_more = Step((asked,), {}, {}, 0.0, 0.0)
+    plan_command.go([nothing_more], plan_command.Open([asked], pace), layout, here, 1, float("inf"))
+    assert evaluated == [KEY, KEY]  # trained before, say by a plan that was interrupted
 
 
 def test_the_processor_time_of_a_process_is_its_own_and_its_childrens() -> None:

@@ -34,7 +34,7 @@ from commands.plan.order import Epochs, Question, Step, Unit, ordered
 from commands.plan.progress import trained_epochs, trained_exactly
 from commands.plan.questions import questions
 from commands.plan.timing import this_machine, time_steps, unknown
-from commands.plan.work import Task, evaluate, has_split, make_split, render, tasks_of, work_off
+from commands.plan.work import Task, evaluate, has_split, make_split, render, tasks_of, units_of, work_off
 from stages.cell import Compute
 from stages.compare.pace import Pace
 from stages.compare.tables import documents_of
@@ -133,11 +133,11 @@ def go(steps: Sequence[Step], before: Open, layout: Layout, machine: Machine, jo
     worked = work_off(tasks_of(steps), layout.home, jobs, deadline, can_begin)
     has = trained_exactly(worked.taken, params, layout, before.pace)
     account = accounted(worked.taken, had, has, before.pace, params)
-    tasks = [task for task in tasks_of(steps) if has_split(dataset[task.unit[0]], layout)]
-    keys = dict.fromkeys(task.unit[0] for task in tasks)
-    have = trained_epochs(_units(keys, params, tasks_of(steps)), params, layout)
+    units = [unit for unit in units_of(steps) if has_split(params.cell(unit[0]).dataset, layout)]
+    keys = dict.fromkeys(key for key, _ in units)
+    have = trained_epochs(_units(keys, params, units), params, layout)
     complete = {unit for unit, epochs in have.items() if epochs == params.cell(unit[0]).recipe.epochs}
-    touched = [key for key in keys if any(task.unit[0] == key and task.unit in complete for task in tasks)]
+    touched = list(dict.fromkeys(unit[0] for unit in units if unit in complete))
     said = evaluate(touched, complete, layout)
     replace_started(layout, [], gone=complete_seeds(layout, load_params(layout.params)))
     render(layout)
@@ -149,10 +149,10 @@ def go(steps: Sequence[Step], before: Open, layout: Layout, machine: Machine, jo
     print("\n".join([*account, *said, *gained(before.questions, now.questions, layout)]), flush=True)
 
 
-def _units(keys: Iterable[str], params: Params, tasks: Iterable[Task]) -> list[Unit]:
-    """The seeds that params.yaml asks for of ``keys``, and those of ``tasks``."""
+def _units(keys: Iterable[str], params: Params, units: Iterable[Unit]) -> list[Unit]:
+    """The seeds that params.yaml asks for of ``keys``, and ``units``."""
     asked = [(key, seed) for key in keys for seed in params.cell(key).recipe.seeds]
-    return list(dict.fromkeys([*asked, *(task.unit for task in tasks)]))
+    return list(dict.fromkeys([*asked, *units]))
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -39,6 +40,12 @@ class Task:
 def tasks_of(steps: Iterable[Step]) -> list[Task]:
     """The tasks of a plan in its order."""
     return [Task(unit, epochs) for step in steps for unit, epochs in step.epochs.items()]
+
+
+def units_of(steps: Iterable[Step]) -> list[Unit]:
+    """What the steps of a plan train; of one for which all was trained before, what its answers need."""
+    units = (step.epochs or [unit for each in step.answers for unit in each.needs] for step in steps)
+    return list(dict.fromkeys(chain.from_iterable(units)))
 
 
 @dataclass(frozen=True)
