@@ -103,3 +103,12 @@ def drawn_for(params: Params, subset: str, *seeds: int) -> Params:
     """The parameters with a random split that is drawn for other seeds."""
     split = params.subsets[subset].model_copy(update={"seeds": seeds})
     return params.model_copy(update={"subsets": {**params.subsets, subset: split}})
+
+
+def asking_for_one_seed(params: Params) -> Params:
+    """The parameters as if no run had been trained with further seeds yet."""
+    runs = dict(params.runs)
+    for key, run in params.runs.items():
+        changes = {name: value for name, value in run.changes.items() if name != "seeds"}
+        runs[key] = run.model_copy(update={"changes": changes})
+    return params.model_copy(update={"runs": runs})

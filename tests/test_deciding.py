@@ -21,7 +21,7 @@ from stages.params import Params, load_params
 from stages.results.cell_result import CellResult
 from stages.results.read import read_results
 from tests.fake_results import write_cells, write_split
-from tests.judged import beside, drawn_for
+from tests.judged import asking_for_one_seed, beside, drawn_for
 from tests.small import REPOSITORY
 
 MADE = ["lstm", "elman", "resnet1"]
@@ -30,7 +30,7 @@ STUDENT_95 = {3: 2.9200, 4: 2.3534, 5: 2.1318, 8: 1.8946, 9: 1.8595}  # by seeds
 
 @pytest.fixture(scope="module")
 def params() -> Params:
-    return load_params(REPOSITORY / "full" / "params.yaml")
+    return asking_for_one_seed(load_params(REPOSITORY / "full" / "params.yaml"))
 
 
 @pytest.fixture(scope="module")

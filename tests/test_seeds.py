@@ -75,8 +75,8 @@ def test_a_seed_trained_by_itself_writes_nothing_and_is_found(
 
 
 def test_a_seed_that_the_parameters_lack_is_named() -> None:
-    with pytest.raises(StageError, match=r"--seeds: 7 is none of the seeds of lstm \(0\)\."):
-        asked(Layout(Path("full")), "lstm", [0, 7])
+    with pytest.raises(StageError, match=r"--seeds: 7 is none of the seeds of lstm-128 \(0\)\."):
+        asked(Layout(Path("full")), "lstm-128", [0, 7])
 
 
 def test_it_ends_as_if_both_had_been_trained_at_once(
