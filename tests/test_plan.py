@@ -208,7 +208,7 @@ def test_both_homes_have_the_file_that_comparing_depends_on(home: str) -> None:
 
 
 def test_further_seeds_are_asked_for_and_all_else_stays(tmp_path: Path) -> None:
-    source = (REPOSITORY / "full" / "params.yaml").read_text(encoding="utf-8")
+    source = (REPOSITORY / "params.yaml").read_text(encoding="utf-8")
     layout = Layout(tmp_path)
     layout.params.write_text(source, encoding="utf-8")
     ask_for_seeds(layout, "lstm", [0, 1, 2])
