@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 ALPHA = 0.05  # of a two-sided test or a family of them, and of each of two one-sided tests
 CONFIDENCE = 1 - ALPHA
-EQUIVALENCE = 1 - 2 * ALPHA  # the confidence of an interval whose ends are two one-sided tests
 DECIMALS = 12  # of accuracies and their sums: what lies beyond is the rounding of the arithmetic, not a difference
 PerSeed = Mapping[int, NDArray[np.generic]]
 UNSEEN = 1 / math.sqrt(12)  # standard deviation of what rounding to whole steps takes away, in steps
